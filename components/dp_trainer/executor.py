@@ -1,0 +1,72 @@
+"""Translates between artifacts and :mod:`components.dp_trainer.training`."""
+
+import json
+import os
+import uuid
+from typing import Any
+
+from tfx import types
+from tfx.components.trainer import executor as trainer_executor
+from tfx.components.util import udf_utils
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import import_utils, path_utils
+
+from components.artifacts import set_custom_property
+from components.dp_trainer import training
+from components.dp_trainer.uncharged import entries_for, uncharged_paths
+from dpcore.ledger import Ledger
+
+
+class Executor(trainer_executor.GenericExecutor):
+    """Runs the user's ``run_fn`` as stock Trainer does, under a privacy session."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Trains, and writes the model, the model run and the privacy ledger."""
+        ledger_artifact = artifact_utils.get_single_instance(output_dict["ledger"])
+        model_uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY])
+        journal = exec_properties.get("journal") or training.default_journal(ledger_artifact.uri)
+        attempt = f"{os.path.basename(ledger_artifact.uri.rstrip('/'))}-{uuid.uuid4().hex[:8]}"
+
+        fn_args = self._GetFnArgs(input_dict, output_dict, exec_properties)
+        fn_args.custom_config = {
+            **(fn_args.custom_config or {}),
+            "privacy": training.config_from_json(exec_properties["privacy"]),
+        }
+        run_fn = udf_utils.get_fn(exec_properties, "run_fn")
+        paths = uncharged_paths(
+            [key for key, artifacts in input_dict.items() if artifacts],
+            transform_graph=fn_args.transform_graph_path,
+            preprocessing_fn=_function(exec_properties.get("preprocessing_fn")),
+        )
+        declared_public = json.loads(exec_properties.get("declared_public") or "{}")
+
+        ledger = training.train_in_session(
+            lambda: run_fn(fn_args),
+            journal=Ledger(journal),
+            attempt=attempt,
+            entries=entries_for(paths, declared_public, attempt),
+            exported_model=path_utils.serving_model_dir(model_uri),
+        )
+        if not fileio.exists(fn_args.serving_model_dir):
+            raise RuntimeError(
+                f"run_fn wrote no model to fn_args.serving_model_dir={fn_args.serving_model_dir}."
+            )
+
+        fileio.makedirs(ledger_artifact.uri)
+        with fileio.open(os.path.join(ledger_artifact.uri, "ledger.jsonl"), "w") as file:
+            file.write(ledger.dumps())
+        for name, value in training.metadata_properties(ledger).items():
+            set_custom_property(ledger_artifact, name, value)
+
+
+def _function(path: str | None) -> Any:
+    if not path:
+        return None
+    module, _, name = path.rpartition(".")
+    return import_utils.import_func_from_module(module, name)

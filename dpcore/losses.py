@@ -1,0 +1,93 @@
+"""Losses that score every example by itself, and the refusal of those that do not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dpcore.errors import ConfigError, NotPrivateError
+
+_ROWS = 3
+
+
+class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
+    """A function from ``(y_true, y_pred)`` to ``[batch, ...]`` as a Keras loss."""
+
+    def __init__(self, function: Callable[[Any, Any], tf.Tensor], reduction: str | None) -> None:
+        # Without a name, Keras makes one of the class's: a leading underscore is no TensorFlow scope.
+        super().__init__(name="per_example_loss", reduction=reduction)
+        self._function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        if len(y_pred.shape) == len(y_true.shape) + 1 and y_pred.shape[-1] == 1:
+            y_true = tf.expand_dims(y_true, -1)
+        return self._function(y_true, y_pred)
+
+
+def as_loss(loss: Any, *, reduction: str | None = "sum_over_batch_size") -> keras.losses.Loss:
+    """A Keras loss from a name, a function or a Loss; a Loss keeps its reduction unless None is asked for."""
+    resolved = keras.losses.get(loss)
+    if not isinstance(resolved, keras.losses.Loss):
+        return _FunctionLoss(resolved, reduction)
+    return resolved if reduction is not None else _FunctionLoss(resolved.call, None)
+
+
+def check_loss(loss: Any, total: Callable[[Any, Any], tf.Tensor], y: Any, outputs: Any) -> None:
+    """Refuses losses that mix examples, by trying them on made-up outputs.
+
+    Args:
+      loss: what the user compiled with: a name, a Loss, a function, or a nest of these.
+      total: from ``(y_true, y_pred)`` to the scalar that is trained on.
+      y: targets ``[batch, ...]``, only for their shapes and types.
+      outputs: the model's outputs ``[batch, ...]``, only for their shapes and types.
+
+    Raises:
+      NotPrivateError: the loss returns one value for the whole batch, or mixes examples.
+      ConfigError: the loss is a ``keras.losses.Loss`` without a reduction.
+    """
+    rng = np.random.default_rng(0)
+    with tf.init_scope():
+        targets = tf.nest.map_structure(lambda t: tf.zeros(_probe_shape(t), t.dtype), y)
+        predictions = tf.nest.map_structure(
+            lambda t: tf.constant(rng.uniform(0.1, 0.9, _probe_shape(t)), t.dtype), outputs
+        )
+        if not tf.nest.is_nested(loss) and not tf.nest.is_nested(predictions):
+            _check_returns_one_value_per_example(loss, targets, predictions)
+        whole = total(targets, predictions)
+        if tf.convert_to_tensor(whole).shape.rank:
+            raise ConfigError(
+                f"the loss {_name(loss)} is not reduced over the batch; leave reduction at its default."
+            )
+        together = float(whole)
+        alone = [float(total(*_row(i, (targets, predictions)))) for i in range(_ROWS)]
+    if not np.isclose(together, [np.mean(alone), np.sum(alone)], rtol=1e-3, equal_nan=True).any():
+        raise NotPrivateError(
+            f"the loss {_name(loss)} of a batch is neither the mean nor the sum of its examples' losses, so "
+            "one example's loss depends on others and its gradient cannot be clipped. Use a loss that scores "
+            "every example by itself."
+        )
+
+
+def _check_returns_one_value_per_example(loss: Any, targets: tf.Tensor, predictions: tf.Tensor) -> None:
+    values = as_loss(loss, reduction=None)(targets, predictions)
+    shape = tuple(tf.convert_to_tensor(values).shape)
+    if not shape or shape[0] != _ROWS:
+        raise NotPrivateError(
+            f"the loss {_name(loss)} must return one value per example, shape [batch, ...]; for a batch of "
+            f"{_ROWS} it returned shape {shape}. It reduces over the batch; leave that to Keras "
+            "(return the values before the mean or sum)."
+        )
+
+
+def _probe_shape(tensor: tf.Tensor) -> list[int]:
+    return [_ROWS, *(2 if size is None else size for size in tensor.shape[1:])]
+
+
+def _row(i: int, nest: Any) -> Any:
+    return tf.nest.map_structure(lambda t: t[i : i + 1], nest)
+
+
+def _name(loss: Any) -> str:
+    return str(getattr(loss, "name", None) or getattr(loss, "__name__", None) or loss)

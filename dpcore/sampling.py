@@ -1,0 +1,109 @@
+"""Which examples are in which step, with the event that says so.
+
+Poisson sampling: every example enters every step independently with the same probability. The batches that
+come out differ in size; they are padded with zero rows that carry no weight, so that few shapes occur.
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dp_accounting
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from dpcore.config import require_probability
+from dpcore.errors import ConfigError
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoissonSampler:
+    """Draws Poisson batches from ``num_examples`` examples, and accounts for what it draws.
+
+    Attributes:
+      num_examples: size of the training set; >= 1.
+      expected_batch_size: mean batch size; at most ``num_examples``.
+    """
+
+    num_examples: int
+    expected_batch_size: int
+
+    def __post_init__(self) -> None:
+        if self.num_examples < 1:
+            raise ConfigError(f"num_examples must be >= 1; got {self.num_examples!r}.")
+        if self.expected_batch_size > self.num_examples:
+            raise ConfigError(
+                "expected_batch_size must not exceed the number of training examples; got "
+                f"{self.expected_batch_size} and {self.num_examples}."
+            )
+        require_probability("sampling_probability", self.sampling_probability)
+
+    @property
+    def sampling_probability(self) -> float:
+        """The probability with which an example is in a step."""
+        return self.expected_batch_size / self.num_examples
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which an example is expected to be drawn once."""
+        return -(-self.num_examples // self.expected_batch_size)
+
+    @property
+    def padding_multiple(self) -> int:
+        """Batches are padded to a multiple of this: few shapes to compile, at most 1/8 of the work idle."""
+        return max(1, self.expected_batch_size // 8)
+
+    def event(self, noise_multiplier: float) -> dp_accounting.DpEvent:
+        """The event of one step with Gaussian noise on the clipped sum of its batch."""
+        return dp_accounting.PoissonSampledDpEvent(
+            self.sampling_probability, dp_accounting.GaussianDpEvent(noise_multiplier)
+        )
+
+    def draw(self, rng: np.random.Generator) -> Indices:
+        """One batch: the indices of its examples, ``[batch]``, ascending. May be empty."""
+        return np.flatnonzero(rng.random(self.num_examples) < self.sampling_probability)
+
+    def padded(self, rng: np.random.Generator) -> tuple[Indices, npt.NDArray[np.bool_]]:
+        """One batch padded to at least one row: indices ``[rows]``, and which rows are real ``[rows]``."""
+        indices = self.draw(rng)
+        multiple = self.padding_multiple
+        rows = max(1, -(-len(indices) // multiple)) * multiple
+        padding = rows - len(indices)
+        return np.pad(indices, (0, padding)), np.arange(rows) < len(indices)
+
+
+def sampling_rng(seed: int | None = None) -> np.random.Generator:
+    """A generator for :class:`PoissonSampler`, seeded by the operating system unless a test gives a seed."""
+    return np.random.Generator(np.random.Philox(secrets.randbits(256) if seed is None else seed))
+
+
+def poisson_batches(arrays: Any, sampler: PoissonSampler, rng: np.random.Generator) -> tf.data.Dataset:
+    """An endless data set of Poisson batches, padded with rows of zeros.
+
+    Args:
+      arrays: a nest of arrays, each ``[num_examples, ...]``. Where weights are among them, the padding rows
+        have weight 0, which is how they are told from examples.
+      sampler: what draws the batches.
+      rng: where the randomness comes from.
+    """
+    tensors = tf.nest.map_structure(tf.convert_to_tensor, arrays)
+
+    def batches() -> Iterator[tuple[Indices, npt.NDArray[np.bool_]]]:
+        while True:
+            yield sampler.padded(rng)
+
+    def gather(indices: tf.Tensor, real: tf.Tensor) -> Any:
+        return tf.nest.map_structure(lambda array: _rows(array, indices, real), tensors)
+
+    signature = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.bool))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).map(gather)
+
+
+def _rows(array: tf.Tensor, indices: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+    rows = tf.gather(array, indices)
+    keep = tf.reshape(real, tf.concat([tf.shape(real), tf.ones(array.shape.rank - 1, tf.int32)], 0))
+    return tf.where(keep, rows, tf.zeros_like(rows))

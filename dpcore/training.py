@@ -1,0 +1,312 @@
+"""A Keras model whose ``fit`` is DP-SGD."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dpcore.accounting import calibrate_noise
+from dpcore.clipping.per_example import clipped_gradients
+from dpcore.config import DpSgdConfig
+from dpcore.data import split_validation, training_arrays
+from dpcore.errors import ConfigError, NotPrivateError, NotSupportedError
+from dpcore.ledger import Charge, Ledger
+from dpcore.losses import check_loss
+from dpcore.noise import ClippedSum, NoiseSource, add_gaussian_noise
+from dpcore.sampling import PoissonSampler, poisson_batches, sampling_rng
+from dpcore.session import Session, active_session
+from dpcore.validation import check_model
+
+
+class PrivateModel(keras.Model):  # type: ignore[misc]
+    """Wraps a Keras model so that ``fit`` trains it with DP-SGD.
+
+    ``compile``, ``fit``, ``evaluate``, ``predict``, callbacks and metrics work as usual; ``export`` and
+    ``save`` write the inner model, which carries no trace of how it was trained::
+
+        private = dpcore.PrivateModel(
+            model, dpcore.DpSgdConfig(l2_norm_clip=1.0, expected_batch_size=256, noise_multiplier=1.1)
+        )
+        private.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        private.fit(x, y, epochs=10)
+        dpcore.epsilon(private.ledger, target_delta=1e-5)
+
+    Formal guarantees (Abadi et al. 2016, Algorithm 1, with Poisson sampling):
+
+    - each step draws a Poisson batch, sums the per-example gradients, each clipped to ``l2_norm_clip``,
+      and adds Gaussian noise of ``noise_multiplier * l2_norm_clip`` once;
+    - the sum is divided by ``expected_batch_size``, a public constant, never by the realised batch size;
+    - the ledger is charged, durably, before the step that releases.
+
+    Training loss and metrics are computed on the data without noise: they are for your eyes, and are not
+    covered by the guarantee. Weight regularisers see no data; their gradient is added after the noise.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        config: DpSgdConfig,
+        *,
+        ledger: Ledger | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Wraps ``model``.
+
+        Args:
+          model: any Keras 3 model; it is trained in place.
+          config: clip, noise and batch size.
+          ledger: where charges go; by default the active session's ledger, else one in memory.
+          seed: fixes sampling and noise. For tests only: the charges are marked, and no gate accepts them.
+          name: as in Keras.
+
+        Raises:
+          NotPrivateError, NotSupportedError: a layer cannot be trained privately; see the message.
+        """
+        super().__init__(name=name or f"private_{model.name}")
+        check_model(model)
+        session = active_session()
+        if session is None or (ledger is not None and ledger is not session.ledger):
+            session = Session(ledger if ledger is not None else Ledger(), attempt="fit")
+        self.inner = model
+        self._dp_config = config
+        self._session = session
+        self._noise = NoiseSource.from_system() if seed is None else NoiseSource.from_seed(seed)
+        self._sampling_rng = sampling_rng(seed)
+        self._noise_multiplier: float | None = config.noise_multiplier
+        self._sampler: PoissonSampler | None = None
+        self._prepaid_steps = 0
+        self._target_is_spent = False
+        self.built = model.built
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger that ``fit`` charges."""
+        return self._session.ledger
+
+    @property
+    def noise_multiplier(self) -> float | None:
+        """The configured noise, or the calibrated one once ``fit`` has started."""
+        return self._noise_multiplier
+
+    def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        return self.inner(inputs, training=training, **kwargs)
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # Padding rows have weight 0, so every metric must see the weights.
+        both = [m for m in (metrics, weighted_metrics) if m is not None]
+        if len(both) == 2 and not all(isinstance(m, list) for m in both):
+            raise NotSupportedError("metrics and weighted_metrics can only be combined as lists.")
+        weighted = [m for part in both for m in part] if len(both) == 2 else (both[0] if both else None)
+        super().compile(
+            optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=weighted, **kwargs
+        )
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            raise NotSupportedError(
+                "loss scaling (mixed_float16) is not supported yet: use mixed_bfloat16 or float32."
+            )
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains with DP-SGD; arguments as in ``keras.Model.fit``, with these differences.
+
+        Args:
+          x: arrays (or a nest of them) or a finite, batched ``tf.data.Dataset``; kept in memory, because
+            Poisson sampling needs to reach every example at every step.
+          batch_size: must be left out, or equal ``config.expected_batch_size``.
+          shuffle: without meaning: every step draws a Poisson sample.
+          steps_per_epoch: by default the number of examples / the expected batch size, rounded up.
+
+        Raises:
+          NotPrivateError: the loss mixes examples, or non-trainable weights changed during training.
+          NotSupportedError: class weights, several replicas, generators.
+          ConfigError: an argument contradicts the configuration, or a target is already spent.
+        """
+        self._check_compiled_for_fit(batch_size, class_weight)
+        arrays = training_arrays(x, y, sample_weight)
+        if validation_split and validation_data is None:
+            arrays, validation_data = split_validation(arrays, validation_split)
+        self._check_loss(arrays)
+        num_examples = len(arrays[2])
+        sampler = PoissonSampler(
+            num_examples=num_examples, expected_batch_size=self._dp_config.expected_batch_size
+        )
+        steps_per_epoch = steps_per_epoch or sampler.steps_per_epoch
+        self._prepare_charges(sampler, steps_per_epoch, steps_per_epoch * (epochs - initial_epoch))
+        frozen = [variable.numpy() for variable in _state(self.inner)]
+        try:
+            history = super().fit(
+                poisson_batches(arrays, sampler, self._sampling_rng),
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                initial_epoch=initial_epoch,
+                shuffle=False,
+                steps_per_epoch=steps_per_epoch,
+                **kwargs,
+            )
+        finally:
+            self._sampler = None
+        self._check_unchanged(frozen)
+        self._session.record(self.inner, self.optimizer)
+        return history
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of DP-SGD on a padded Poisson batch ``(x, y, sample_weight)``."""
+        x, y, weight = data
+        step = clipped_gradients(
+            self.inner, self._example_loss, x, y, weight, l2_norm_clip=self._dp_config.l2_norm_clip
+        )
+        noised = add_gaussian_noise(
+            ClippedSum(step.sum, self._dp_config.l2_norm_clip),
+            noise_multiplier=self._noise_multiplier or 0.0,
+            source=self._noise,
+        )
+        gradients = [value / self._dp_config.expected_batch_size for value in noised]
+        self.optimizer.apply_gradients(
+            zip(self._regularized(gradients), self.inner.trainable_variables, strict=True)
+        )
+        self._loss_tracker.update_state(step.losses, sample_weight=_is_real(weight))
+        logs: dict[str, Any] = self.compute_metrics(x, y, step.outputs, sample_weight=weight)
+        return logs
+
+    def make_train_function(self, force: bool = False) -> None:
+        """As in Keras, with the charge made before each call."""
+        if getattr(self, "train_function", None) is not None and not force:
+            return
+        super().make_train_function(force)
+        train = getattr(self, "train_function")  # noqa: B009 (set by Keras, unknown to mypy)
+
+        def charged(iterator: Any) -> Any:
+            self._charge(self.steps_per_execution)
+            return train(iterator)
+
+        self.train_function: Callable[[Any], Any] = charged
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotPrivateError(
+            "train_on_batch gets a batch that was not Poisson sampled, so its cost is unknown. Use fit()."
+        )
+
+    def export(self, *args: Any, **kwargs: Any) -> Any:
+        """Exports the inner model; as in Keras."""
+        return self.inner.export(*args, **kwargs)
+
+    def save(self, *args: Any, **kwargs: Any) -> Any:
+        """Saves the inner model; as in Keras."""
+        return self.inner.save(*args, **kwargs)
+
+    def _example_loss(self, x: Any, y: Any, outputs: Any, weight: tf.Tensor) -> tf.Tensor:
+        del x
+        return self._compile_loss(y, outputs, weight)
+
+    def _regularized(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        variables = self.inner.trainable_variables
+        if not any(variable.regularizer for variable in variables):
+            return gradients
+        with tf.GradientTape() as tape:
+            penalty = tf.add_n([v.regularizer(v) for v in variables if v.regularizer])
+        penalties = tape.gradient(
+            penalty, [v.value for v in variables], unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return [a + b for a, b in zip(gradients, penalties, strict=True)]
+
+    def _check_compiled_for_fit(self, batch_size: int | None, class_weight: Any) -> None:
+        self._assert_compile_called("fit")
+        expected = self._dp_config.expected_batch_size
+        if batch_size not in (None, expected):
+            raise ConfigError(
+                f"batch_size must be left out or equal expected_batch_size={expected}; got {batch_size}. "
+                "The batch size is part of what is accounted for."
+            )
+        if class_weight is not None:
+            raise NotSupportedError("class_weight is not supported yet: pass sample_weight.")
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            raise NotSupportedError("training on several replicas is not supported yet: use one device.")
+        if self._compile_loss is None:
+            raise ConfigError("compile() needs a loss: its gradient is what is clipped.")
+        check_model(self.inner)
+
+    def _check_loss(self, arrays: tuple[Any, Any, Any]) -> None:
+        x, y = tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:1]), arrays[:2])
+        check_loss(self.loss, self._compile_loss, y, self.inner(x, training=False))
+
+    def _prepare_charges(self, sampler: PoissonSampler, steps_per_epoch: int, steps: int) -> None:
+        target = self._dp_config.target
+        if target is not None:
+            if self._target_is_spent:
+                raise ConfigError(
+                    f"the target epsilon={target.epsilon} is spent by one fit(). Train longer in that one, "
+                    "or give a noise_multiplier instead and watch the ledger."
+                )
+            self._noise_multiplier = calibrate_noise(
+                target_epsilon=target.epsilon,
+                target_delta=target.delta,
+                sampling_probability=sampler.sampling_probability,
+                steps=steps,
+            )
+            self._target_is_spent = True
+        self._sampler = sampler
+        self._steps_per_charge = steps_per_epoch
+        self._prepaid_steps = 0
+
+    def _charge(self, steps: int) -> None:
+        """Pays for ``steps`` steps before they run, an epoch at a time."""
+        if self._sampler is None:
+            raise NotPrivateError("the train function runs outside fit(), on batches of unknown origin.")
+        if self._prepaid_steps < steps:
+            block = max(steps, self._steps_per_charge)
+            self.ledger.append(
+                Charge(
+                    event=self._sampler.event(self._noise_multiplier or 0.0),
+                    count=block,
+                    attempt=self._session.attempt,
+                    l2_norm_clip=self._dp_config.l2_norm_clip,
+                    seeded=self._noise.seeded,
+                )
+            )
+            self._prepaid_steps += block
+        self._prepaid_steps -= steps
+
+    def _check_unchanged(self, before: list[Any]) -> None:
+        for variable, value in zip(_state(self.inner), before, strict=True):
+            if not np.array_equal(variable.numpy(), value, equal_nan=True):
+                raise NotPrivateError(
+                    f"{variable.path} is not trainable and yet changed during training: it was computed from "
+                    "the data without noise. Remove the layer that owns it."
+                )
+
+
+def _state(model: keras.Model) -> list[keras.Variable]:
+    """Non-trainable weights that may hold something learned; counters of random generators may not."""
+    return [v for v in model.non_trainable_weights if "seed_generator_state" not in v.path]
+
+
+def _is_real(weight: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_any(weight != 0, axis=list(range(1, weight.shape.rank)))

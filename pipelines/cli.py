@@ -1,0 +1,292 @@
+"""The command line: run a pipeline, look at runs, do the privacy arithmetic, scrub a file."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+# Before anything imports TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from components.documents import DocumentError
+from dpcore.errors import DpError
+from pipelines.places import Places
+
+app = typer.Typer(
+    help="Train on personal data with differential privacy, and prove what leaked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+WORKDIR = Path("work")
+REFUSED = 3
+
+MetadataOption = Annotated[
+    str | None, typer.Option(help="ML Metadata store, sqlite:///PATH; by default the work folder's.")
+]
+
+
+@app.command()
+def run(
+    settings_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SETTINGS]", help="A settings file; the taxi example without one."),
+    ] = None,
+    workdir: Annotated[Path, typer.Option(help="Everything that is written stays in here.")] = WORKDIR,
+    target_epsilon: Annotated[float | None, typer.Option(min=0, help="Calibrate the noise to this.")] = None,
+    noise_multiplier: Annotated[float | None, typer.Option(min=0, help="Use this noise.")] = None,
+    no_privacy: Annotated[bool, typer.Option("--no-privacy", help="Train without privacy.")] = False,
+    max_epsilon: Annotated[float | None, typer.Option(min=0, help="Override the gate policy's.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Another gate policy.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Override custom_config.epochs.")] = None,
+    with_baseline: Annotated[
+        bool, typer.Option("--with-baseline", help="First run without privacy too, to compare.")
+    ] = False,
+    cache: Annotated[bool, typer.Option(help="Let TFX reuse what has not changed.")] = True,
+) -> None:
+    """Run a pipeline. Exit status: 0 pushed, 3 refused by the gate, 1 failed."""
+    from pipelines import display, settings
+    from pipelines.local import output_to, run_locally
+    from pipelines.taxi import demo
+
+    console = Console()
+    places = Places(workdir.resolve())
+    with _told_in_words(console):
+        chosen = settings.load_settings(settings_file) if settings_file else demo.demo_settings(places)
+        chosen = settings.override(
+            chosen,
+            target_epsilon=target_epsilon,
+            noise_multiplier=noise_multiplier,
+            no_privacy=no_privacy,
+            max_epsilon=max_epsilon,
+            gate_policy=policy,
+            epochs=epochs,
+            cache=cache,
+        )
+    plans = {"without DP" if no_privacy else "with DP": chosen}
+    if with_baseline and not no_privacy:
+        plans = {"without DP": settings.override(chosen, no_privacy=True), **plans}
+
+    runs = {}
+    log = places.logs / "run.log"
+    for name, plan in plans.items():
+        with (
+            _told_in_words(console, log=log),
+            _progress(console, name, settings.steps(plan)) as on_step,
+            output_to(log),
+        ):
+            runs[name] = run_locally(plan, places, on_step=on_step)
+
+    survivors = None
+    if settings_file is None:
+        with output_to(log):
+            survivors = demo.survivors(runs[name], places)
+    for name, done in runs.items():
+        display.print_run(console, done, survivors=survivors, name=name)
+    final = runs[name]
+    places.reports.mkdir(parents=True, exist_ok=True)
+    page = places.reports / f"{final.id.replace(':', '-')}.html"
+    page.write_text(display.page(dict(reversed(runs.items())), survivors=survivors), encoding="utf-8")
+    console.print(f"The page:     {page}", soft_wrap=True)
+    console.print(f"The metadata: sqlite:///{places.metadata}", soft_wrap=True)
+    console.print(f"The log:      {log}", soft_wrap=True)
+    raise typer.Exit(0 if final.blessed and final.pushed_to else REFUSED)
+
+
+@app.command()
+def runs(
+    metadata: MetadataOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """List the runs in an ML Metadata store, with what each cost and what the gate said."""
+    from pipelines import display
+    from pipelines.records import open_store
+
+    console = Console()
+    with _told_in_words(console):
+        found = open_store(metadata or f"sqlite:///{Places(WORKDIR.resolve()).metadata}").runs()
+    if as_json:
+        typer.echo(json.dumps([display.summary(each) for each in found], indent=2))
+        return
+    console.print(display.as_rich(display.runs_table(found)))
+
+
+@app.command()
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id or its beginning, or 'latest'.")],
+    metadata: MetadataOption = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page about the run here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show one run from ML Metadata alone: its guarantee, attacks, verdict and lineage."""
+    from pipelines import display
+    from pipelines.records import open_store
+
+    console = Console()
+    with _told_in_words(console):
+        store = open_store(metadata or f"sqlite:///{Places(WORKDIR.resolve()).metadata}")
+        found = store.run(run_id)
+    model = found.model
+    lineage = display.lineage_table(store.lineage(model.id) if model else [])
+    if as_json:
+        typer.echo(json.dumps(display.summary(found) | {"lineage": lineage.rows}, indent=2))
+        return
+    display.print_run(console, found)
+    console.print(display.as_rich(lineage))
+    if html is not None:
+        html.write_text(display.page({"this run": found}, tables=[lineage]), encoding="utf-8")
+        console.print(f"The page: {html}", soft_wrap=True)
+
+
+@app.command()
+def epsilon(
+    examples: Annotated[int, typer.Option(min=1, help="Training examples.")],
+    batch_size: Annotated[int, typer.Option(min=1, help="Expected batch size.")],
+    noise_multiplier: Annotated[float, typer.Option(min=0, help="Noise stddev / clip norm.")],
+    epochs: Annotated[float, typer.Option(min=0, help="Passes over the examples.")],
+    delta: Annotated[float, typer.Option(help="In (0, 1), well below 1 / examples.")] = 1e-5,
+) -> None:
+    """What DP-SGD with Poisson sampling costs."""
+    from dpcore import accounting
+
+    console = Console()
+    with _told_in_words(console):
+        probability, steps = _poisson(examples, batch_size, epochs)
+        bounds = accounting.dp_sgd_epsilon(
+            sampling_probability=probability,
+            noise_multiplier=noise_multiplier,
+            steps=steps,
+            target_delta=delta,
+        )
+    console.print(
+        f"epsilon = {bounds.epsilon:.4g} at delta = {delta:g}  (PLD {bounds.pld:.4g}, RDP {bounds.rdp:.4g}; "
+        f"{steps} steps, sampling probability {probability:.4g}, adding or removing one example)",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command()
+def noise(
+    examples: Annotated[int, typer.Option(min=1, help="Training examples.")],
+    batch_size: Annotated[int, typer.Option(min=1, help="Expected batch size.")],
+    target_epsilon: Annotated[float, typer.Option(min=0, help="What training may cost.")],
+    epochs: Annotated[float, typer.Option(min=0, help="Passes over the examples.")],
+    delta: Annotated[float, typer.Option(help="In (0, 1), well below 1 / examples.")] = 1e-5,
+) -> None:
+    """The noise multiplier with which DP-SGD with Poisson sampling stays within a target."""
+    from dpcore import accounting
+
+    console = Console()
+    with _told_in_words(console):
+        probability, steps = _poisson(examples, batch_size, epochs)
+        found = accounting.calibrate_noise(
+            target_epsilon=target_epsilon, target_delta=delta, sampling_probability=probability, steps=steps
+        )
+    console.print(
+        f"noise_multiplier = {found:.4f} for epsilon <= {target_epsilon:g} at delta = {delta:g}  "
+        f"({steps} steps, sampling probability {probability:.4g})",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command()
+def scrub(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A CSV file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where the scrubbed rows go.")],
+    policy: Annotated[Path, typer.Option(help="What happens to each column (YAML).")],
+) -> None:
+    """Scrub a CSV file by a policy, without TFX. Rejected rows are listed beside the output."""
+    from components.pii.files import scrub_file
+    from components.pii.policy import load_key, load_policy
+    from pipelines import display
+
+    console = Console()
+    dead_letters = target.with_name(target.name + ".dead_letters.jsonl")
+    with _told_in_words(console):
+        rules = load_policy(policy)
+        with Progress(
+            SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn(), console=console
+        ) as bar:
+            task = bar.add_task("scrub", total=None)
+            report = scrub_file(
+                source,
+                target,
+                rules,
+                load_key(rules),
+                dead_letters,
+                lambda rows: bar.update(task, completed=rows),
+                policy_source=str(policy),
+            )
+    console.print(display.as_rich(display.scrub_report_table(report)))
+    console.print(f"{report.rows_out:,} of {report.rows_in:,} rows: {target}", soft_wrap=True)
+    if report.rows_rejected:
+        console.print(f"{report.rows_rejected:,} rejected: {dead_letters}", soft_wrap=True)
+
+
+def _poisson(examples: int, batch_size: int, epochs: float) -> tuple[float, int]:
+    probability = batch_size / examples
+    return probability, max(1, round(epochs * -(-examples // batch_size)))
+
+
+@contextmanager
+def _told_in_words(console: Console, *, log: Path | None = None) -> Iterator[None]:
+    """Errors that a person can mend are told in their words; the rest of the story is in the log."""
+    from components.pii.errors import ScrubError
+    from pipelines.records import RecordError
+
+    try:
+        yield
+    except (DpError, DocumentError, ScrubError, RecordError) as error:
+        console.print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
+        raise typer.Exit(1) from None
+    except Exception as error:
+        if log is None:
+            raise
+        import traceback
+
+        with log.open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        console.print(f"[bold red]{type(error).__name__}:[/] {error}", soft_wrap=True, highlight=False)
+        console.print(f"The whole story is in {log}.", soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _progress(console: Console, name: str, steps: int) -> Iterator[Callable[[str, bool], None]]:
+    """A bar over the steps of a run, on the terminal that was there before output was redirected."""
+    terminal = Console(file=os.fdopen(os.dup(1), "w"), force_terminal=console.is_terminal)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=terminal) as bar:
+        task = bar.add_task(f"{name}: starting TFX", total=steps)
+
+        def on_step(step: str, done: bool) -> None:
+            if done:
+                bar.advance(task)
+            else:
+                bar.update(task, description=f"{name}: {step}")
+
+        yield on_step
+        bar.update(task, description=f"{name}: done")

@@ -1,0 +1,87 @@
+"""Runs a pipeline on this machine with TFX's LocalDagRunner, and tells which step it is at."""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.places import Places
+from pipelines.records import Run, open_store
+from pipelines.settings import Settings
+
+_STEP = re.compile(r"Component (\S+) is (running|finished)\.")
+
+
+def run_locally(
+    settings: Settings, places: Places, *, on_step: Callable[[str, bool], None] = lambda name, done: None
+) -> Run:
+    """Runs the pipeline of the given settings and returns what it recorded.
+
+    Args:
+      settings: what to run.
+      places: where to write.
+      on_step: called with a step's name when it starts (False) and when it is finished (True).
+
+    Raises:
+      Exception: whatever a component raised; the run is recorded up to there.
+    """
+    import tfx.v1 as tfx  # Takes a quarter of a minute, and is needed only here.
+
+    from pipelines.pipeline import create_pipeline
+
+    for place in (places.root, places.pushed):
+        place.mkdir(parents=True, exist_ok=True)
+    with _steps_told(on_step):
+        tfx.orchestration.LocalDagRunner().run(create_pipeline(settings, places))
+    return open_store(str(places.metadata)).run("latest")
+
+
+@contextmanager
+def output_to(log: Path) -> Iterator[None]:
+    """Sends everything that is written meanwhile, by native code too, to a file.
+
+    TFX, Beam, Keras and TensorFlow write a lot, in several ways. What they say is kept, out of the way.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+class _StepListener(logging.Handler):
+    def __init__(self, on_step: Callable[[str, bool], None]) -> None:
+        super().__init__(logging.INFO)
+        self._on_step = on_step
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match = _STEP.fullmatch(record.getMessage())
+        if match:
+            self._on_step(match[1], match[2] == "finished")
+
+
+@contextmanager
+def _steps_told(on_step: Callable[[str, bool], None]) -> Iterator[None]:
+    """LocalDagRunner has no hooks; it logs each step as it starts and ends."""
+    logger = logging.getLogger("absl")
+    listener, level = _StepListener(on_step), logger.level
+    logger.addHandler(listener)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(listener)
+        logger.setLevel(level)
