@@ -157,7 +157,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
             num_examples=num_examples, expected_batch_size=self._dp_config.expected_batch_size
         )
         steps_per_epoch = steps_per_epoch or sampler.steps_per_epoch
-        self._prepare_charges(sampler, steps_per_epoch, steps_per_epoch * (epochs - initial_epoch))
+        # Keras completes the last execution of an epoch, so an epoch may have more steps than were asked for.
+        executed = -(-steps_per_epoch // self.steps_per_execution) * self.steps_per_execution
+        self._prepare_charges(sampler, executed, executed * (epochs - initial_epoch))
         frozen = [variable.numpy() for variable in _state(self.inner)]
         try:
             history = super().fit(

@@ -161,7 +161,7 @@ def as_rich(table: Table) -> RenderableType:
         right = titled and number > 0 and head not in ("state", "made by", "where", "gate")
         drawn.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=number == 0)
     for row in table.rows:
-        drawn.add_row(*row)
+        drawn.add_row(*(Text(cell) for cell in row))
     note = [Text(f"{table.note}\n", style="dim")] if table.note else []
     return Group(Text(table.title, style="bold"), drawn, *note)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import absl.logging
+
 from pipelines.places import Places
 from pipelines.records import Run, open_store
 from pipelines.settings import Settings
@@ -76,12 +78,13 @@ class _StepListener(logging.Handler):
 @contextmanager
 def _steps_told(on_step: Callable[[str, bool], None]) -> Iterator[None]:
     """LocalDagRunner has no hooks; it logs each step as it starts and ends."""
-    logger = logging.getLogger("absl")
-    listener, level = _StepListener(on_step), logger.level
+    logger = absl.logging.get_absl_logger()
+    listener, verbosity = _StepListener(on_step), absl.logging.get_verbosity()
     logger.addHandler(listener)
-    logger.setLevel(logging.INFO)
+    # Not logger.setLevel: TensorFlow silences absl now and then, and restores absl's own setting.
+    absl.logging.set_verbosity(absl.logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(listener)
-        logger.setLevel(level)
+        absl.logging.set_verbosity(verbosity)

@@ -41,6 +41,11 @@ class CanarySet(Document):
         return sum(candidate.repetitions > 0 for candidate in self.candidates)
 
     @property
+    def rows_added(self) -> int:
+        """How many rows the training data gained."""
+        return sum(candidate.repetitions for candidate in self.candidates)
+
+    @property
     def max_repetitions(self) -> int:
         """How often the most repeated canary was inserted."""
         return max(candidate.repetitions for candidate in self.candidates)

@@ -76,6 +76,7 @@ def _write_canary_set(artifact: Artifact, drawn: canary_set.CanarySet, candidate
     artifact.set_int_custom_property("candidates", len(candidates))
     artifact.set_int_custom_property("inserted", drawn.inserted)
     artifact.set_int_custom_property("max_repetitions", drawn.max_repetitions)
+    artifact.set_int_custom_property("rows_added", drawn.rows_added)
     artifact.set_string_custom_property("plan_digest", drawn.plan_digest)
 
 

@@ -86,7 +86,7 @@ class NearbyWords(ContextAwareEnhancer):
     def enhance_using_context(  # type: ignore[no-untyped-def]
         self, text, raw_results, nlp_artifacts, recognizers, context=None
     ):
-        words = {recognizer.id: recognizer.context for recognizer in recognizers if recognizer.context}
+        words = {one.id: [cue.lower() for cue in one.context] for one in recognizers if one.context}
         for result in raw_results:
             metadata = result.recognition_metadata or {}
             cues = words.get(metadata.get(RecognizerResult.RECOGNIZER_IDENTIFIER_KEY, ""), ())

@@ -15,15 +15,15 @@ from components.pii.scrubber import ScrubbedRow, Scrubber
 
 BATCH = 256
 
-Path_ = str | os.PathLike[str]
+StrPath = str | os.PathLike[str]
 
 
 def scrub_file(
-    input_csv: Path_,
-    output_csv: Path_,
+    input_csv: StrPath,
+    output_csv: StrPath,
     policy: ScrubPolicy,
     key: bytes | None,
-    dead_letter_path: Path_,
+    dead_letter_path: StrPath,
     progress: Callable[[int], None] | None = None,
     *,
     policy_source: str = "policy",

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
+import regex
 
 from components.documents import Document, load, parse
 from components.pii.errors import ColumnMismatchError, KeyUnavailableError
@@ -112,6 +113,15 @@ class PatternRule(Document):
     regex: str
     score: float = pydantic.Field(default=0.8, ge=0.0, le=1.0)
     context: tuple[str, ...] = ()
+
+    @pydantic.field_validator("regex")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            regex.compile(pattern)
+        except regex.error as error:
+            raise ValueError(f"must be a regular expression ({error})") from None
+        return pattern
 
 
 class ScrubPolicy(Document):

@@ -60,17 +60,17 @@ def transformed_labels(records: Sequence[bytes], label_key: str, transform_outpu
       DocumentError: Transform makes no feature ``label_key``, or not one number per example.
     """
     output = tft.TFTransformOutput(transform_output)
+    made = output.transformed_feature_spec()
+    if label_key not in made:
+        raise DocumentError(
+            f"label_key={label_key!r} must name a transformed feature; got {', '.join(sorted(made))}."
+        )
     layer = output.transform_features_layer()
     specification = output.raw_feature_spec()
 
     @tf.function
     def label(serialized: tf.Tensor) -> tf.Tensor:
-        features = layer(tf.io.parse_example(serialized, specification))
-        if label_key not in features:
-            raise DocumentError(
-                f"label_key={label_key!r} must name a transformed feature; got {', '.join(sorted(features))}."
-            )
-        value = features[label_key]
+        value = layer(tf.io.parse_example(serialized, specification))[label_key]
         dense = tf.sparse.to_dense(value) if isinstance(value, tf.SparseTensor) else value
         return tf.cast(tf.reshape(dense, [-1]), tf.float64)
 
@@ -137,16 +137,15 @@ def load_model(model: str, *, signature_name: str, loss: str, from_logits: bool 
             f"signature_name={signature_name!r} must take one tensor and return one; got "
             f"{len(arguments)} and {len(signature.structured_outputs)}."
         )
-    function = loss_function(loss)
     return ScoredModel(
         signature=signature,
         argument=arguments[0],
-        loss=partial(function, from_logits=True) if from_logits else function,
+        loss=loss_function(loss, from_logits=from_logits),
         model=loaded,
     )
 
 
-def loss_function(name: str) -> Callable[..., tf.Tensor]:
+def loss_function(name: str, *, from_logits: bool = False) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """The Keras loss function of that name; raises DocumentError where there is none."""
     try:
         function = keras.losses.get(name)
@@ -156,7 +155,7 @@ def loss_function(name: str) -> Callable[..., tf.Tensor]:
         raise DocumentError(
             f"loss must name a Keras loss function, such as binary_crossentropy; got {name!r}."
         )
-    return cast(Callable[..., tf.Tensor], function)
+    return partial(function, from_logits=True) if from_logits else cast(Callable[..., tf.Tensor], function)
 
 
 def model_digest(model: str) -> str:

@@ -89,6 +89,7 @@ def test_the_canary_set_holds_every_candidate_and_its_fate(examples, tmp_path):
     assert properties["candidates"].int_value == 50
     assert properties["inserted"].int_value == 5
     assert properties["max_repetitions"].int_value == 5
+    assert properties["rows_added"].int_value == 13
     assert properties["plan_digest"].string_value == drawn.plan_digest
 
 

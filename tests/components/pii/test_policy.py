@@ -39,6 +39,10 @@ def test_an_action_alone_is_a_rule() -> None:
         ("columns: {a: keep}\nmax_malformed_share: .nan", "max_malformed_share: .*got nan"),
         ("columns: {a: keep}\nmax_malformed_share: 2", "max_malformed_share: .*less than or equal to 1"),
         ("columns: {a: keep}\nlanguage: de", "language: .*'en'.*'de'"),
+        (
+            "columns: {a: keep}\nrecognizers: [{entity: BADGE, regex: '(B'}]",
+            r"recognizers.0.regex: must be a regular expression .*missing",
+        ),
         ("columns: {a: pseudonymize}", "key is required, because a is pseudonymized"),
         ("columns: {a: pseudonymize}\nkey: {}", "key: must name either env or file"),
         ("columns: {a: pseudonymize}\nkey: {env: A, file: b}", "key: must name either env or file"),
