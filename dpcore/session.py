@@ -44,7 +44,7 @@ class Session:
             them: they are functions of noised gradients too.
         """
         if not self._written:
-            return ["no model was trained by a private session"]
+            return ["no PrivateModel was trained"]
         written = frozenset().union(*self._written.values())
         allowed = written | frozenset().union(*self._beside.values())
         found = {name: _digest(array) for name, array in exported.items()}

@@ -43,11 +43,7 @@ def train_in_session(
         train()
     differences = session.differences(exported_weights(exported_model))
     if differences:
-        journal.append(
-            non_private_charge(
-                attempt, f"the exported model is not the privately trained one: {differences[0]}"
-            )
-        )
+        journal.append(non_private_charge(attempt, f"the exported model is not private: {differences[0]}"))
     ledger = ledgers.of(journal.unsettled())
     journal.append(Settled(attempt=attempt))
     return ledger
