@@ -60,6 +60,7 @@ def create_pipeline(settings: Settings, places: Places) -> Pipeline:
         privacy_report=privacy_evaluator.outputs["privacy_report"],
         scrub_report=example_gen.outputs["scrub_report"],
         evaluation_blessing=evaluator.outputs["blessing"],
+        model=model,
         policy=str(settings.gate_policy),
         max_epsilon=settings.max_epsilon,
     )

@@ -16,7 +16,7 @@ from components.privacy_evaluator.attacks import attack
 from components.privacy_evaluator.guarantee import guarantee
 from components.privacy_evaluator.page import Column, render_page
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 _MEMBERS, _NONMEMBERS = "train", "eval"
 # Which rows are attacked is no secret, and a rerun shall attack the same.
 _SAMPLING_SEED = 0
@@ -35,12 +35,16 @@ class Executor(base_executor.BaseExecutor):
         model = artifact_utils.get_single_instance(input_dict["model"])
         model_path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         promised = guarantee(_ledger_text(input_dict["ledger"]), exec_properties["target_delta"])
-        losses = _Losses(model_path, input_dict.get("transform_graph"), exec_properties)
+        scores = _Scores(model_path, input_dict.get("transform_graph"), exec_properties)
         canaries, candidates = _canaries(input_dict.get("canaries"))
+        members, nonmembers = (
+            _rows(input_dict["examples"], split, exec_properties["max_rows"])
+            for split in (_MEMBERS, _NONMEMBERS)
+        )
         found = attack(
-            losses.of(_rows(input_dict["examples"], _MEMBERS, exec_properties["max_rows"])),
-            losses.of(_rows(input_dict["examples"], _NONMEMBERS, exec_properties["max_rows"])),
-            losses.of(candidates) if canaries else None,
+            scores.losses(members),
+            scores.losses(nonmembers),
+            scores.losses(candidates) if canaries else None,
             canaries,
             neighboring_relation=promised.neighboring_relation,
             target_delta=exec_properties["target_delta"],
@@ -51,13 +55,13 @@ class Executor(base_executor.BaseExecutor):
             **dict(promised),
             **dict(found),
             model_digest=scoring.model_digest(model_path),
-            utility={},
+            utility=scores.utility(nonmembers),
         )
         _write(artifact_utils.get_single_instance(output_dict["privacy_report"]), written)
 
 
-class _Losses:
-    """The model's loss on raw rows, with their labels from wherever they come."""
+class _Scores:
+    """The model on raw rows, with their labels from wherever they come."""
 
     def __init__(
         self, model_path: str, transform_graph: list[Artifact] | None, exec_properties: dict[str, Any]
@@ -69,15 +73,23 @@ class _Losses:
             from_logits=bool(exec_properties["from_logits"]),
         )
         self._label_key = exec_properties["label_key"]
+        self._classifies = "crossentropy" in exec_properties["loss"]
         self._transform = artifact_utils.get_single_uri(transform_graph) if transform_graph else None
 
-    def of(self, records: list[bytes]) -> scoring.Floats:
+    def losses(self, records: list[bytes]) -> scoring.Floats:
         """[records] the loss on each."""
+        return self._model.losses(records, self._labels(records))
+
+    def utility(self, records: list[bytes]) -> dict[str, float]:
+        """How good a classifier is on rows that it was not trained on; nothing for other models."""
+        if not self._classifies or not records:
+            return {}
+        return {"accuracy": self._model.accuracy(records, self._labels(records))}
+
+    def _labels(self, records: list[bytes]) -> scoring.Floats:
         if self._transform is None:
-            labels = scoring.raw_labels(records, self._label_key)
-        else:
-            labels = scoring.transformed_labels(records, self._label_key, self._transform)
-        return self._model.losses(records, labels)
+            return scoring.raw_labels(records, self._label_key)
+        return scoring.transformed_labels(records, self._label_key, self._transform)
 
 
 def _ledger_text(artifacts: list[Artifact]) -> str | None:

@@ -91,26 +91,37 @@ class ScoredModel:
       signature: takes serialised tf.Examples, [batch], and returns one output.
       argument: the name of the signature's argument.
       loss: a Keras loss function: labels and outputs, [batch, ...], to [batch].
+      threshold: above it, a single score means "yes".
       model: what the signature belongs to; it works only as long as this lives.
     """
 
     signature: Callable[..., dict[str, tf.Tensor]]
     argument: str
     loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    threshold: float
     model: Any = field(repr=False)
 
     def losses(self, records: Sequence[bytes], labels: Floats) -> Floats:
         """[records] the loss on each serialised example, given its label."""
-        found = [np.empty(0)]
-        for start in range(0, len(records), _BATCH):
-            batch = slice(start, start + _BATCH)
-            (predictions,) = self.signature(**{self.argument: tf.constant(list(records[batch]))}).values()
-            outputs = tf.reshape(predictions, [predictions.shape[0], -1])
-            # A class index per row where there are several outputs, otherwise a number beside each output.
-            truth = labels[batch] if outputs.shape[1] > 1 else labels[batch][:, None]
-            values = self.loss(tf.constant(truth, outputs.dtype), outputs)
-            found.append(np.asarray(values, np.float64).reshape(-1))
-        return np.concatenate(found)
+        if not records:
+            return np.empty(0)
+        outputs = self._outputs(records)
+        # A class index per row where there are several outputs, otherwise a number beside each output.
+        truth = labels if outputs.shape[1] > 1 else labels[:, None]
+        return np.asarray(self.loss(tf.constant(truth, outputs.dtype), outputs), np.float64).reshape(-1)
+
+    def accuracy(self, records: Sequence[bytes], labels: Floats) -> float:
+        """The share of examples that a classifier gets right: one score against a threshold, or several."""
+        outputs = self._outputs(records).numpy()
+        decided = outputs.argmax(1) if outputs.shape[1] > 1 else outputs[:, 0] > self.threshold
+        return float(np.mean(decided == labels))
+
+    def _outputs(self, records: Sequence[bytes]) -> tf.Tensor:
+        found = []
+        for batch in _batches(records):
+            (predictions,) = self.signature(**{self.argument: tf.constant(batch)}).values()
+            found.append(tf.reshape(predictions, [len(batch), -1]))
+        return tf.concat(found, 0)
 
 
 def load_model(model: str, *, signature_name: str, loss: str, from_logits: bool = False) -> ScoredModel:
@@ -141,6 +152,7 @@ def load_model(model: str, *, signature_name: str, loss: str, from_logits: bool 
         signature=signature,
         argument=arguments[0],
         loss=loss_function(loss, from_logits=from_logits),
+        threshold=0.0 if from_logits else 0.5,
         model=loaded,
     )
 

@@ -24,7 +24,7 @@ _CATEGORIES = {
     "dropoff_community_area": 78,
     "payment_type": 16,
 }
-_TOKENS, _TOKEN_BUCKETS = 64, 4096
+_TOKENS, _TOKEN_BUCKETS = 64, 2048
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -78,7 +78,7 @@ def build_model() -> keras.Model:
         *(keras.layers.Flatten()(keras.layers.Embedding(_CATEGORIES[c.name], 4)(c)) for c in codes),
         keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(_TOKEN_BUCKETS, 8)(words)),
     ]
-    hidden = keras.layers.Dense(32, activation="relu")(keras.layers.Concatenate()(parts))
+    hidden = keras.layers.Dense(64, activation="relu")(keras.layers.Concatenate()(parts))
     output = keras.layers.Dense(1, activation="sigmoid")(hidden)
     return keras.Model([*numbers, *codes, words], output, name="big_tipper")
 

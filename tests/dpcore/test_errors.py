@@ -4,9 +4,7 @@ import pytest
 
 from dpcore import errors
 
-KINDS = [
-    kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, Exception)
-]
+KINDS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, Exception)]
 
 
 def test_every_error_is_in_the_drawing():

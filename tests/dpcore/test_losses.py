@@ -11,7 +11,10 @@ from tests.dpcore.clipping import models
 
 def check(loss, y=None, outputs=None):
     check_loss(
-        loss, as_loss(loss), tf.zeros([1, 4]) if y is None else y, tf.zeros([1, 4]) if outputs is None else outputs
+        loss,
+        as_loss(loss),
+        tf.zeros([1, 4]) if y is None else y,
+        tf.zeros([1, 4]) if outputs is None else outputs,
     )
 
 
@@ -69,13 +72,17 @@ def test_whole_number_targets_and_sequences_are_taken():
 
 @pytest.mark.parametrize("loss", [in_batch_softmax, centred, pairwise])
 def test_losses_that_mix_examples_are_refused(loss):
-    with pytest.raises(NotPrivateError, match=rf"{loss.__name__} of a batch.* depends on others.*scores every"):
+    with pytest.raises(
+        NotPrivateError, match=rf"{loss.__name__} of a batch.* depends on others.*scores every"
+    ):
         check(loss)
 
 
 @pytest.mark.parametrize("loss", [lambda y, p: tf.reduce_mean((y - p) ** 2), keras.losses.Dice()])
 def test_losses_that_return_one_value_for_a_batch_are_refused(loss):
-    with pytest.raises(NotPrivateError, match=r"one value per example, shape \[batch, ...\].*returned shape \(\)"):
+    with pytest.raises(
+        NotPrivateError, match=r"one value per example, shape \[batch, ...\].*returned shape \(\)"
+    ):
         check(loss)
 
 

@@ -116,7 +116,10 @@ def test_the_same_seed_draws_the_same_and_the_system_never():
 
 def test_batches_hold_the_drawn_rows_and_zeros():
     arrays = (
-        {"a": np.arange(1, 41, dtype=np.float32).reshape(20, 2), "b": np.array([f"row {i}" for i in range(20)])},
+        {
+            "a": np.arange(1, 41, dtype=np.float32).reshape(20, 2),
+            "b": np.array([f"row {i}" for i in range(20)]),
+        },
         np.arange(1, 21),
         np.ones(20, np.float32),
     )
@@ -137,7 +140,11 @@ def test_a_batch_without_examples_is_one_row_without_weight():
     sampler = PoissonSampler(num_examples=10_000, expected_batch_size=1)
     arrays = (np.ones((10_000, 1), np.float32), np.ones(10_000, np.float32))
     batches = list(itertools.islice(poisson_batches(arrays, sampler, sampling_rng(0)), 20))
-    empty = [(x.numpy().tolist(), weight.numpy().tolist()) for x, weight in batches if not tf.reduce_any(weight > 0)]
+    empty = [
+        (x.numpy().tolist(), weight.numpy().tolist())
+        for x, weight in batches
+        if not tf.reduce_any(weight > 0)
+    ]
     assert 2 < len(empty) < 15
     assert all(batch == ([[0.0]], [0.0]) for batch in empty)
 

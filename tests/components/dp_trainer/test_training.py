@@ -103,7 +103,9 @@ def test_an_export_that_is_not_the_private_sessions_last_is_recorded_as_non_priv
 
 
 def test_undeclared_paths_are_charged_and_declared_ones_are_named(tmp_path):
-    entries = entries_for({"schema": "it was inferred", "base_model": "a warm start"}, {"schema": "known"}, "1")
+    entries = entries_for(
+        {"schema": "it was inferred", "base_model": "a warm start"}, {"schema": "known"}, "1"
+    )
     assert entries[0] == DeclaredPublic(what="schema", why="known")
     assert isinstance(entries[1], Charge)
     assert "base_model" in entries[1].note
@@ -141,7 +143,9 @@ def test_an_attempt_that_was_killed_has_both_charges_when_it_is_run_again(tmp_pa
                 lambda exported: t.fit(t.dpcore.PrivateModel(t.model(), t.CONFIG), callbacks=[Kill()]))
         """
     )
-    killed = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, cwd=os.getcwd())
+    killed = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, cwd=os.getcwd()
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     ledger = train(tmp_path, private, attempt="2")
     assert [(c.attempt, c.count) for c in ledger.charges] == [("1", 4), ("2", 4)]

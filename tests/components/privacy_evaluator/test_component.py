@@ -252,11 +252,24 @@ def test_losses_of_several_classes_and_logits():
         signature=lambda examples: {"logits": tf.constant(outputs[: examples.shape[0]])},
         argument="examples",
         loss=scoring.loss_function("sparse_categorical_crossentropy", from_logits=True),
+        threshold=0.0,
         model=None,
     )
     expected = np.log(np.exp(outputs).sum(1)) - outputs[[0, 1], [1, 2]]
     np.testing.assert_allclose(model.losses([b"", b""], np.array([1.0, 2.0])), expected, rtol=1e-5)
     assert model.losses([], np.empty(0)).shape == (0,)
+    assert model.accuracy([b"", b""], np.array([0.0, 1.0])) == 0.5
+
+
+def test_accuracy_of_one_score_goes_by_the_threshold():
+    model = scoring.ScoredModel(
+        signature=lambda examples: {"score": tf.constant([[0.4], [0.6], [0.9]])},
+        argument="examples",
+        loss=scoring.loss_function("binary_crossentropy"),
+        threshold=0.5,
+        model=None,
+    )
+    assert model.accuracy([b""] * 3, np.array([0.0, 1.0, 0.0])) == pytest.approx(2 / 3)
 
 
 def test_the_component_checks_its_numbers_when_the_pipeline_is_written():
