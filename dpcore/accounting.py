@@ -80,6 +80,7 @@ def dp_sgd_epsilon(
     *, sampling_probability: float, noise_multiplier: float, steps: int, target_delta: float
 ) -> EpsilonBounds:
     """Both bounds for DP-SGD with Poisson sampling under add-or-remove-one."""
+    require_delta("target_delta", target_delta)
     event = dp_sgd_event(
         sampling_probability=sampling_probability, noise_multiplier=noise_multiplier, steps=steps
     )

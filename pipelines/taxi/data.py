@@ -11,6 +11,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from faker import Faker
 from faker.providers.address.en_US import Provider as EnglishAddresses
+
+from components.pii.scrubber import PSEUDONYM_HEX_DIGITS
 
 SEED = 2013
 RIDERS_PER_TRIP = 0.3
@@ -150,14 +153,17 @@ def load_truth(path: str | os.PathLike[str]) -> list[PersonalValue]:
 
 
 def read_texts(file_pattern: str) -> Iterator[tuple[int, str]]:
-    """For each Example in TFRecord files: its ``trip_start_timestamp``, and all its text in one."""
+    """For each Example in TFRecord files: its ``trip_start_timestamp``, and all its text in one.
+
+    Pseudonyms are left out: their digits are random, and would be taken for those of a card now and then.
+    """
     import tensorflow as tf  # Slow to import, and only this function needs it.
 
     files = sorted(tf.io.gfile.glob(file_pattern))
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
         features = tf.train.Example.FromString(record).features.feature
         texts = [cell.decode() for feature in features.values() for cell in feature.bytes_list.value]
-        yield features["trip_start_timestamp"].int64_list.value[0], "\n".join(texts)
+        yield features["trip_start_timestamp"].int64_list.value[0], _PSEUDONYM.sub("", "\n".join(texts))
 
 
 def survivors(truth: Iterable[PersonalValue], texts: Iterable[tuple[int, str]]) -> dict[str, Survival]:
@@ -419,6 +425,7 @@ def _words(texts: Iterable[str]) -> frozenset[str]:
     return frozenset("".join(c if c.isalpha() else " " for c in " ".join(literals)).casefold().split())
 
 
+_PSEUDONYM = re.compile(rf"\b[0-9a-f]{{{PSEUDONYM_HEX_DIGITS}}}\b")
 _GROUPING = str.maketrans("", "", " .-()")
 _SUFFIXES = frozenset(word.casefold() for word in (*EnglishAddresses.street_suffixes, *_ABBREVIATIONS))
 _VOCABULARY = _words(

@@ -24,7 +24,7 @@ _CATEGORIES = {
     "dropoff_community_area": 78,
     "payment_type": 16,
 }
-_TOKENS, _TOKEN_BUCKETS = 64, 2048
+_TOKENS, _TOKEN_BUCKETS = 32, 4096
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -73,12 +73,13 @@ def build_model() -> keras.Model:
     numbers = [keras.Input([1], name=name) for name in _SCALES]
     codes = [keras.Input([1], name=name, dtype="int64") for name in _CATEGORIES]
     words = keras.Input([_TOKENS], name="receipt", dtype="int64")
+    mean_word = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(_TOKEN_BUCKETS, 8)(words))
     parts = [
         *numbers,
         *(keras.layers.Flatten()(keras.layers.Embedding(_CATEGORIES[c.name], 4)(c)) for c in codes),
-        keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(_TOKEN_BUCKETS, 8)(words)),
+        keras.layers.Rescaling(4.0)(mean_word),
     ]
-    hidden = keras.layers.Dense(64, activation="relu")(keras.layers.Concatenate()(parts))
+    hidden = keras.layers.Dense(32, activation="relu")(keras.layers.Concatenate()(parts))
     output = keras.layers.Dense(1, activation="sigmoid")(hidden)
     return keras.Model([*numbers, *codes, words], output, name="big_tipper")
 
@@ -92,7 +93,7 @@ def _dense(column: tf.SparseTensor | tf.Tensor, default: Any) -> tf.Tensor:
 
 
 def _token_ids(texts: tf.Tensor) -> tf.Tensor:
-    """``[batch, 1]`` texts to ``[batch, _TOKENS]`` hashed words; 0 where the text is over."""
+    """``[batch, 1]`` texts to ``[batch, _TOKENS]`` hashed words: cut, or padded with 0."""
     words = tf.strings.split(tf.strings.regex_replace(tf.strings.lower(texts[:, 0]), r"[^a-z0-9]+", " "))
     ids = tf.strings.to_hash_bucket_fast(words.values, _TOKEN_BUCKETS - 1) + 1
     ids = words.with_values(ids).to_tensor(0, shape=[None, _TOKENS])

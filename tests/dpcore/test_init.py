@@ -13,7 +13,7 @@ ABOVE = {"tfx", "apache_beam", "kfp", "ml_metadata", "components", "pipelines"}
 
 def modules_after(code):
     """The top-level modules that a fresh interpreter holds after running ``code``."""
-    script = f"import json, sys\n{code}\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    script = f"import json, sys\n{code}\nprint(json.dumps([m.split('.')[0] for m in sys.modules]))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -97,7 +97,7 @@ def test_a_recurrent_layer_without_state_is_taken():
 def test_losses_on_the_data_are_refused(layer):
     model = sequential(layers.Dense(3, kernel_regularizer="l2"), layer(), layers.Dense(1))
     with pytest.raises(
-        NotPrivateError, match="adds a loss of its own on the data.*Move it into the compiled"
+        NotPrivateError, match=r"adds a loss of its own on the data.*Move it into the compiled"
     ):
         clipped_gradient_sum(model, "mse", np.ones((2, 4), "f"), np.ones((2, 1), "f"), l2_norm_clip=1.0)
 

@@ -42,8 +42,7 @@ def chunks_of(monkeypatch, model, examples):
 @pytest.mark.parametrize(
     ("name", "mode"),
     [(name, "eager") for name in models.VECTORIZED | models.SEQUENTIAL]
-    + [("dense", "graph"), ("gru", "graph")]
-    + [(name, "xla") for name in ("conv2d", "embedding", "lstm")],
+    + [("dense", "graph"), ("gru", "graph"), ("conv2d", "xla"), ("lstm", "xla")],
 )
 def test_the_clipped_sum_equals_a_loop_over_examples(name, mode):
     model, x, y, expected = example(name)
