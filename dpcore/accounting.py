@@ -150,7 +150,7 @@ def statement(ledger: Ledger, target_delta: float) -> str:
         NeighboringRelation.REPLACE_SPECIAL: f"blanking one {ledger.privacy_unit}",
     }[ledger.neighboring_relation]
     sentences = [
-        f"The model is ({bounds.epsilon:.3g}, {target_delta:.3g})-differentially private with respect to "
+        f"The model is ({_rounded_up(bounds.epsilon)}, {target_delta:.3g})-differentially private with respect to "
         f"{relation} of the training split.",
         " ".join(_mechanism(charge) for charge in _distinct(ledger)),
         "Released are the model's weights after every step. Not covered are metrics computed on the data "
@@ -198,6 +198,10 @@ def _bounds(
             raise AccountingError(f"{kind.__name__} returned epsilon={value!r}; it must be >= 0.")
         values[name] = value
     return EpsilonBounds(**values)
+
+
+def _rounded_up(epsilon: float) -> str:
+    return f"{math.ceil(epsilon * 1000) / 1000:g}"
 
 
 def _unbounded(ledger: Ledger) -> list[Charge]:

@@ -107,8 +107,10 @@ def _numbers(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
         "Median exposure": _exposure,
         "Membership advantage": _advantage,
         "Membership AUC": lambda c: _number(c.report.membership.auc if c.report.membership else None),
+        "Accuracy on unseen rows": lambda c: _share(c.report.utility.get("accuracy")),
     }
-    named = dict.fromkeys(name for column in columns for name in (*column.report.utility, *column.facts))
+    further = (name for column in columns for name in (*column.report.utility, *column.facts))
+    named = dict.fromkeys(name for name in further if name != "accuracy")
     table = [(name, [cell(column) for column in columns]) for name, cell in rows.items()]
     return table + [(name, [_further(column, name) for column in columns]) for name in named]
 
@@ -140,11 +142,15 @@ def _advantage(column: Column) -> str:
 
 
 def _epsilon(epsilon: Epsilon) -> str:
-    return "∞" if epsilon == "infinite" else f"{epsilon:.3g}"
+    return "∞" if epsilon == "infinite" else f"{epsilon:.4g}"
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"  # noqa: RUF001 (a dash is what is meant)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"  # noqa: RUF001
 
 
 def _words(name: str | None) -> str:

@@ -141,7 +141,7 @@ def _seed(report: PrivacyReport) -> Finding:
 
 
 def _accountants(report: PrivacyReport) -> Finding:
-    bounds = f"PLD {report.epsilon_pld}, RDP {report.epsilon_rdp}"
+    bounds = f"PLD {to_number(report.epsilon_pld):.4g}, RDP {to_number(report.epsilon_rdp):.4g}"
     if report.accountants_agree:
         return Finding(True, f"The accountants agree: {bounds}.")
     return Finding(False, f"The accountants must agree; they contradict each other: {bounds}.")

@@ -285,14 +285,39 @@ private(ledger=Ledger(sys.argv[1])).fit(X, Y, epochs=2, verbose=0, callbacks=[Ki
 """
 
 
-def test_a_killed_attempt_stays_charged_and_the_next_adds_to_it(tmp_path):
-    path = tmp_path / "ledger.jsonl"
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, capture_output=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert [charge.count for charge in Ledger(path).charges] == [6]
-    charged(private(ledger=Ledger(path)), epochs=2)
-    assert [charge.count for charge in Ledger(path).charges] == [6, 6, 6]
-    assert Ledger(path).event() == dp_accounting.SelfComposedDpEvent(Ledger(path).charges[0].event, 18)
+REPLICAS = """
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from dpcore.errors import NotSupportedError
+from tests.dpcore.test_training import X, Y, private
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    model = private()
+try:
+    model.fit(X, Y, verbose=0)
+except NotSupportedError as error:
+    print(f"refused: {error} {len(model.ledger.charges)} charges")
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def processes(tmp_path_factory):
+    """Two processes of their own, started first and asked last: they run beside the other tests."""
+    ledger_path = str(tmp_path_factory.mktemp("killed") / "ledger.jsonl")
+    started = {
+        name: subprocess.Popen(
+            [sys.executable, "-c", script, ledger_path],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, script in (("killed", KILLED), ("replicas", REPLICAS))
+    }
+    yield started, ledger_path
+    for process in started.values():
+        process.kill()
+        process.wait()
 
 
 def test_a_fixed_seed_repeats_the_training_and_marks_the_charges():
@@ -405,27 +430,6 @@ def test_random_layers_are_trained():
     assert charged(private(model, loss="mse"), steps_per_epoch=1)[1:] == (1, [1])
 
 
-REPLICAS = """
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from dpcore.errors import NotSupportedError
-from tests.dpcore.test_training import X, Y, private
-with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    model = private()
-try:
-    model.fit(X, Y, verbose=0)
-except NotSupportedError as error:
-    print(f"refused: {error} {len(model.ledger.charges)} charges")
-"""
-
-
-def test_several_replicas_are_refused():
-    done = subprocess.run([sys.executable, "-c", REPLICAS], cwd=ROOT, capture_output=True, text=True)
-    assert "refused: training on several replicas is not supported" in done.stdout, done.stderr
-    assert "0 charges" in done.stdout
-
-
 # --- inputs, outputs, exports -----------------------------------------------------------------------------
 
 
@@ -473,3 +477,22 @@ def test_weights_written_by_one_model_do_not_vouch_for_another():
     assert session.differences({v.path: v.numpy() for v in fitted.inner.weights}) == [
         "no PrivateModel was trained"
     ]
+
+
+# --- processes of their own -------------------------------------------------------------------------------
+
+
+def test_a_killed_attempt_stays_charged_and_the_next_adds_to_it(processes):
+    started, path = processes
+    _, errors = started["killed"].communicate()
+    assert started["killed"].returncode == -signal.SIGKILL, errors
+    assert [charge.count for charge in Ledger(path).charges] == [6]
+    charged(private(ledger=Ledger(path)), epochs=2)
+    assert [charge.count for charge in Ledger(path).charges] == [6, 6, 6]
+    assert Ledger(path).event() == dp_accounting.SelfComposedDpEvent(Ledger(path).charges[0].event, 18)
+
+
+def test_several_replicas_are_refused(processes):
+    output, errors = processes[0]["replicas"].communicate()
+    assert "refused: training on several replicas is not supported" in output, errors
+    assert "0 charges" in output

@@ -1,0 +1,127 @@
+"""The command line, as a person types it."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import cli
+from pipelines.taxi import data, demo
+
+KEY = "of no use but in tests " * 2
+
+
+@pytest.fixture
+def invoke(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TFX_PRIVACY_PSEUDONYM_KEY", KEY)
+
+    def run(*arguments, exit_code=0):
+        result = CliRunner().invoke(cli.app, [str(a) for a in arguments])
+        assert result.exit_code == exit_code, result.output
+        return result.output
+
+    return run
+
+
+def test_epsilon_and_noise_agree(invoke):
+    common = ("--examples", 60000, "--batch-size", 256, "--epochs", 10)
+    noise = float(re.search(r"noise_multiplier = ([\d.]+)", invoke("noise", *common, "--target-epsilon", 2))[1])
+    epsilon = float(re.search(r"epsilon = ([\d.]+)", invoke("epsilon", *common, "--noise-multiplier", noise))[1])
+    assert 1.97 < epsilon <= 2.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("epsilon", "--batch-size", 300, "--noise-multiplier", 1), "sampling_probability must lie in (0, 1]"),
+        (("epsilon", "--batch-size", 10, "--noise-multiplier", 1, "--delta", 2), "must lie strictly between"),
+        (("noise", "--batch-size", 10, "--target-epsilon", 0), "target_epsilon must be finite and > 0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_named(invoke, arguments, said):
+    assert said in invoke(*arguments, "--examples", 100, "--epochs", 1, exit_code=1)
+
+
+def test_scrub_writes_what_the_policy_lets_through(invoke, tmp_path):
+    trips = data.generate(tmp_path / "data", rows=30).trips / "trips.csv"
+    policy = demo.SETTINGS.parent / "scrub_policy.yaml"
+    output = invoke("scrub", trips, tmp_path / "clean.csv", "--policy", policy)
+    assert "30 of 30 rows" in output
+    clean = (tmp_path / "clean.csv").read_text(encoding="utf-8")
+    truth = data.load_truth(tmp_path / "data" / "truth.jsonl")
+    assert "<PERSON>" in clean
+    assert not [v for v in truth if v.entity_type == "EMAIL_ADDRESS" and v.value in clean]
+
+
+def test_scrub_names_a_column_without_a_rule(invoke, tmp_path):
+    (tmp_path / "rows.csv").write_text("fare,surname\n1,Doe\n", encoding="utf-8")
+    (tmp_path / "policy.yaml").write_text("columns: {fare: keep}\n", encoding="utf-8")
+    arguments = (tmp_path / "rows.csv", tmp_path / "out.csv", "--policy", tmp_path / "policy.yaml")
+    output = invoke("scrub", *arguments, exit_code=1)
+    assert "surname" in output
+    assert "Doe" not in output
+
+
+@pytest.mark.parametrize("command", [("runs",), ("show", "latest")])
+def test_a_missing_store_is_named(invoke, tmp_path, command):
+    output = invoke(*command, "--metadata", f"sqlite:///{tmp_path}/none.sqlite", exit_code=1)
+    assert "there is no metadata store" in output
+
+
+def test_a_store_of_another_kind_is_refused_without_its_password(invoke):
+    output = invoke("runs", "--metadata", "mysql://me:secret@db/mlmd", exit_code=1)
+    assert "mysql" in output
+    assert "secret" not in output
+
+
+def test_contradicting_options_are_refused(invoke, tmp_path):
+    settings = demo.SETTINGS
+    arguments = (settings, "--workdir", tmp_path, "--target-epsilon", 1, "--no-privacy")
+    assert "at most one of" in invoke("run", *arguments, exit_code=1)
+
+
+@pytest.mark.slow
+def test_runs_and_show_read_the_store(first_run, places, invoke, tmp_path):
+    run, _ = first_run
+    metadata = f"sqlite:///{places.metadata}"
+    listed = json.loads(invoke("runs", "--metadata", metadata, "--json"))
+    assert run.id in [each["run"] for each in listed]
+    assert run.id.partition(".")[0] in invoke("runs", "--metadata", metadata)
+
+    shown = invoke("show", run.id, "--metadata", metadata, "--html", tmp_path / "page.html")
+    for word in ("BLESSED", "epsilon", "recomputed from the ledger", "exposure, inserted 1x", "Lineage"):
+        assert word in shown
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert run.id in page
+    assert not re.findall(r'(?:src|href)="(?!#)[^"]*"|@import|<script|url\(http', page)
+
+    whole = json.loads(invoke("show", run.id, "--metadata", metadata, "--json"))
+    assert whole["recomputed_epsilon"] == pytest.approx(whole["privacy_report"]["epsilon"])
+    assert whole["blessed"] is True
+    assert any("ScrubbingExampleGen" in row for row in whole["lineage"])
+
+
+@pytest.mark.slow
+def test_show_does_not_open_artifacts(first_run, places, invoke, tmp_path):
+    """The store is copied away from everything that it speaks of."""
+    run, _ = first_run
+    copy = tmp_path / "metadata.sqlite"
+    copy.write_bytes(places.metadata.read_bytes().replace(b"/artifacts/", b"/elsewhere/"))
+    assert "BLESSED" in invoke("show", run.id, "--metadata", f"sqlite:///{copy}")
+
+
+@pytest.mark.slow
+def test_run_exits_with_3_when_the_gate_refuses(first_run, settings, places, invoke, monkeypatch):
+    monkeypatch.setattr(demo, "demo_settings", lambda places: settings)
+    output = invoke("run", "--workdir", places.workdir, "--epochs", 2, "--max-epsilon", 0.5, exit_code=3)
+    assert "REFUSED" in output
+    assert "Epsilon must be at most 0.5" in output
+    assert "not pushed" in output
+    assert "cached" in output
+    output = invoke("run", "--workdir", places.workdir, "--epochs", 2)
+    assert "BLESSED" in output
+    (page,) = re.findall(r"The page:\s+(\S+\.html)", output)
+    assert "Blessed" in open(page, encoding="utf-8").read()
