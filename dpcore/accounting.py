@@ -150,8 +150,8 @@ def statement(ledger: Ledger, target_delta: float) -> str:
         NeighboringRelation.REPLACE_SPECIAL: f"blanking one {ledger.privacy_unit}",
     }[ledger.neighboring_relation]
     sentences = [
-        f"The model is ({_rounded_up(bounds.epsilon)}, {target_delta:.3g})-differentially private with respect to "
-        f"{relation} of the training split.",
+        f"The model is ({_rounded_up(bounds.epsilon)}, {target_delta:.3g})-differentially private with "
+        f"respect to {relation} of the training split.",
         " ".join(_mechanism(charge) for charge in _distinct(ledger)),
         "Released are the model's weights after every step. Not covered are metrics computed on the data "
         "(training loss, evaluation), the number of training examples, which is treated as public, and the "

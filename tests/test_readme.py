@@ -29,7 +29,8 @@ def run(directory, program, **environment):
 def test_training_without_tfx(tmp_path):
     (unnamed,) = [block for block in BLOCKS if block not in FILES.values()]
     (tmp_path / "train.py").write_text(unnamed, encoding="utf-8")
-    assert "-differentially private with respect to adding or removing one example" in run(tmp_path, "train.py")
+    said = run(tmp_path, "train.py")
+    assert "-differentially private with respect to adding or removing one example" in said
     assert (tmp_path / "model.keras").is_file()
 
 

@@ -32,7 +32,7 @@ def test_errors(text, said):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(DocumentError, match="none.yaml: cannot be read"):
+    with pytest.raises(DocumentError, match=r"none\.yaml: cannot be read"):
         load(Example, tmp_path / "none.yaml")
 
 

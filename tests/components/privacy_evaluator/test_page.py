@@ -45,7 +45,7 @@ def test_the_page_shows_models_side_by_side_with_verdict_numbers_and_plots():
         "Transform",
         "A note.",
         "10,000",
-        "accuracy",
+        "Accuracy on unseen rows",
         "no canaries",
     ):
         assert text in page
