@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,12 @@ def run(
     console = Console()
     places = Places(workdir.resolve())
     with _told_in_words(console):
-        chosen = settings.load_settings(settings_file) if settings_file else demo.demo_settings(places)
+        if settings_file is None:
+            chosen = demo.demo_settings(places)
+        else:
+            chosen = settings.load_settings(settings_file)
+            # run_fn and preprocessing_fn may stand beside the settings.
+            sys.path.insert(0, str(settings_file.resolve().parent))
         chosen = settings.override(
             chosen,
             target_epsilon=target_epsilon,

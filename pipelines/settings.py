@@ -78,10 +78,17 @@ class Settings(Document):
     cache: bool = True
 
 
-def load_settings(path: str | Path) -> Settings:
-    """Reads a settings file; see :func:`components.documents.load` for errors."""
+def load_settings(path: str | Path, *, for_demo: bool = False) -> Settings:
+    """Reads a settings file; see :func:`components.documents.load` for errors.
+
+    Args:
+      path: the file.
+      for_demo: ``input`` may be missing, because the demo makes its own.
+    """
     settings = load(Settings, path)
     home = Path(path).resolve().parent
+    if settings.input is None and not for_demo:
+        raise DocumentError(f"{path}: input: required, but missing: the folder of CSV files to ingest.")
     paths = ("input", "scrub_policy", "canary_plan", "gate_policy")
     found = {name: home / getattr(settings, name) for name in paths if getattr(settings, name) is not None}
     return settings.model_copy(update=found)

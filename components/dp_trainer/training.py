@@ -14,7 +14,7 @@ import tensorflow as tf
 from components.dp_trainer.uncharged import non_private_charge
 from dpcore import ledger as ledgers
 from dpcore.config import DpSgdConfig, PrivacyTarget
-from dpcore.ledger import Entry, Ledger, Settled
+from dpcore.ledger import Charge, Entry, Ledger, Settled
 from dpcore.session import private_session
 
 
@@ -37,6 +37,8 @@ def train_in_session(
       exported_model: folder of a SavedModel. Where its weights are not the ones that the private session
         wrote last, the run is charged as non-private.
     """
+    carried = [entry for entry in journal.unsettled() if isinstance(entry, Charge)]
+    start = len(journal.entries)
     for entry in entries:
         journal.append(entry)
     with private_session(journal, attempt) as session:
@@ -44,7 +46,7 @@ def train_in_session(
     differences = session.differences(exported_weights(exported_model))
     if differences:
         journal.append(non_private_charge(attempt, f"the exported model is not private: {differences[0]}"))
-    ledger = ledgers.of(journal.unsettled())
+    ledger = ledgers.of([*carried, *journal.entries[start:]])
     journal.append(Settled(attempt=attempt))
     return ledger
 

@@ -17,7 +17,7 @@ def demo_settings(places: Places) -> Settings:
     """The example's settings, with its rows generated and its pseudonym key in the environment."""
     _provide_key(places.keys / "pseudonym.key")
     trips = data.generate(places.data).trips
-    return load_settings(SETTINGS).model_copy(update={"input": trips})
+    return load_settings(SETTINGS, for_demo=True).model_copy(update={"input": trips})
 
 
 def survivors(run: Run, places: Places) -> dict[str, data.Survival]:

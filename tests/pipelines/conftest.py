@@ -21,7 +21,7 @@ def settings(places):
     patch = pytest.MonkeyPatch()
     patch.setenv("TFX_PRIVACY_PSEUDONYM_KEY", "of no use but in tests " * 2)
     trips = data.generate(places.data, rows=ROWS).trips
-    loaded = load_settings(demo.SETTINGS)
+    loaded = load_settings(demo.SETTINGS, for_demo=True)
     small = loaded.model_copy(
         update={
             "input": trips,

@@ -82,9 +82,28 @@ def test_a_store_of_another_kind_is_refused_without_its_password(invoke):
 
 
 def test_contradicting_options_are_refused(invoke, tmp_path):
-    settings = demo.SETTINGS
-    arguments = (settings, "--workdir", tmp_path, "--target-epsilon", 1, "--no-privacy")
+    own = _own_settings(tmp_path, tmp_path / "rows")
+    arguments = (own, "--workdir", tmp_path, "--target-epsilon", 1, "--no-privacy")
     assert "at most one of" in invoke("run", *arguments, exit_code=1)
+
+
+@pytest.mark.slow
+def test_a_settings_file_with_its_model_beside_it(first_run, invoke, tmp_path, settings, places):
+    own = _own_settings(tmp_path, settings.input)
+    output = invoke("run", own, "--workdir", places.workdir, "--no-privacy", "--epochs", 1, exit_code=3)
+    assert "REFUSED" in output
+    assert re.search(r"ScrubbingExampleGen +cached", output)
+
+
+def _own_settings(directory, rows):
+    """A settings file of a user's, who starts from the taxi example."""
+    for document in demo.SETTINGS.parent.glob("*.yaml"):
+        (directory / document.name).write_text(document.read_text(encoding="utf-8"), encoding="utf-8")
+    (directory / "own_model.py").write_text("from pipelines.taxi.model import *\n", encoding="utf-8")
+    text = demo.SETTINGS.read_text(encoding="utf-8").replace("pipelines.taxi.model.", "own_model.")
+    own = directory / "own.yaml"
+    own.write_text(f"{text}\ninput: {rows}\n", encoding="utf-8")
+    return own
 
 
 @pytest.mark.slow

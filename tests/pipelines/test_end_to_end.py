@@ -7,6 +7,7 @@ import pytest
 
 import dpcore
 from dpcore import ledger
+from dpcore.ledger import Ledger
 from pipelines.local import run_locally
 from pipelines.records import open_store
 from pipelines.settings import override
@@ -154,8 +155,14 @@ def test_batch_normalisation_stops_the_run_and_names_the_way_out(first_run, sett
     assert run.blessed is None
 
 
-def test_an_undeclared_schema_makes_epsilon_infinite(first_run, settings, places):
+def test_an_undeclared_schema_makes_epsilon_infinite_and_training_again_charges_again(
+    first_run, settings, places
+):
+    journal = places.root / "DPTrainer" / "ledger" / "attempts.jsonl"
+    before = len(Ledger(journal).charges)
     run = run_locally(settings.model_copy(update={"declared_public": {}}), places)
+    # One for the schema, and one for each of two epochs.
+    assert len(Ledger(journal).charges) == before + 3
     assert run.privacy_report.epsilon == "infinite"
     assert any("schema" in reason for reason in run.reasons)
     assert run.pushed_to is None

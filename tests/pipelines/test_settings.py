@@ -10,13 +10,19 @@ from pipelines.taxi import demo
 
 @pytest.fixture
 def content():
-    return yaml.safe_load(demo.SETTINGS.read_text(encoding="utf-8"))
+    return yaml.safe_load(demo.SETTINGS.read_text(encoding="utf-8")) | {"input": "rows"}
 
 
 def load(tmp_path, content):
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
     return load_settings(file)
+
+
+def test_only_the_demo_makes_its_own_input(tmp_path, content):
+    del content["input"]
+    with pytest.raises(DocumentError, match="input: required"):
+        load(tmp_path, content)
 
 
 def test_paths_are_relative_to_the_file(tmp_path, content):

@@ -123,11 +123,12 @@ def test_an_attempt_that_failed_is_carried_by_the_next_and_by_no_later_one(tmp_p
         fit(dpcore.PrivateModel(model(), CONFIG), callbacks=[Stop()])
 
     with pytest.raises(RuntimeError, match="out of luck"):
-        train(tmp_path, dies, attempt="1")
+        train(tmp_path, dies, attempt="1", entries=[DeclaredPublic(what="schema", why="known")])
     second = train(tmp_path, private, attempt="2")
     third = train(tmp_path, private, attempt="3")
     assert [c.attempt for c in second.charges] == ["1", "2"]
     assert [c.attempt for c in third.charges] == ["3"]
+    assert not second.declared_public
     assert dpcore.epsilon(second, 1e-5) > dpcore.epsilon(third, 1e-5)
 
 
