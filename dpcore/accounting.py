@@ -137,6 +137,11 @@ def calibrate_noise(
     return found
 
 
+def rounded_up(epsilon: float) -> str:
+    """An epsilon for people to read, to three decimals: never less than what it is."""
+    return "infinite" if math.isinf(epsilon) else f"{math.ceil(epsilon * 1000) / 1000:.10g}"
+
+
 def statement(ledger: Ledger, target_delta: float) -> str:
     """The guarantee in words: adjacency, unit, sampling, what is released, and what is not covered."""
     bounds = epsilon_bounds(ledger, target_delta)
@@ -150,7 +155,7 @@ def statement(ledger: Ledger, target_delta: float) -> str:
         NeighboringRelation.REPLACE_SPECIAL: f"blanking one {ledger.privacy_unit}",
     }[ledger.neighboring_relation]
     sentences = [
-        f"The model is ({_rounded_up(bounds.epsilon)}, {target_delta:.3g})-differentially private with "
+        f"The model is ({rounded_up(bounds.epsilon)}, {target_delta:.3g})-differentially private with "
         f"respect to {relation} of the training split.",
         " ".join(_mechanism(charge) for charge in _distinct(ledger)),
         "Released are the model's weights after every step. Not covered are metrics computed on the data "
@@ -198,10 +203,6 @@ def _bounds(
             raise AccountingError(f"{kind.__name__} returned epsilon={value!r}; it must be >= 0.")
         values[name] = value
     return EpsilonBounds(**values)
-
-
-def _rounded_up(epsilon: float) -> str:
-    return f"{math.ceil(epsilon * 1000) / 1000:g}"
 
 
 def _unbounded(ledger: Ledger) -> list[Charge]:

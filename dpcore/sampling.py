@@ -100,7 +100,11 @@ def poisson_batches(arrays: Any, sampler: PoissonSampler, rng: np.random.Generat
         return tf.nest.map_structure(lambda array: _rows(array, indices, real), tensors)
 
     signature = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.bool))
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).map(gather)
+    options = tf.data.Options()
+    # There is nothing to tune, and an abandoned iterator would wait for the tuning thread, up to 10 seconds.
+    options.autotune.enabled = False
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return dataset.map(gather).with_options(options)
 
 
 def _rows(array: tf.Tensor, indices: tf.Tensor, real: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from components.pii.report import Report as ScrubReport
 from components.privacy_evaluator.page import Column, Table, Verdict, render_page
-from components.privacy_evaluator.report import PrivacyReport
+from components.privacy_evaluator.report import Epsilon, PrivacyReport, to_number
+from dpcore.accounting import rounded_up
 from pipelines.records import Output, Run
 
 Survivors = Mapping[str, tuple[int, int]]
@@ -45,12 +46,13 @@ def runs_table(runs: Sequence[Run]) -> Table:
                 _number(report.noise_multiplier) if report else "-",
                 _number(report.steps) if report else "-",
                 _number(once),
-                _number(advantage),
+                "-" if advantage is None else f"{advantage:.3f}",
                 {True: "blessed", False: "refused", None: "unfinished"}[run.blessed],
             )
         )
-    header = ("run", "epsilon", "delta", "noise", "steps", "exposure 1x", "advantage", "gate")
-    return Table(title="Runs", header=header, rows=rows)
+    header = ("run", "epsilon", "delta", "noise", "steps", "exposure", "adv.", "gate")
+    note = "exposure: median of canaries inserted once, in bits (chance: 1). adv.: membership advantage."
+    return Table(title="Runs", header=header, rows=rows, note=note)
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -156,10 +158,12 @@ def on_terminal(run: Run, *, survivors: Survivors | None = None, name: str = "")
 def as_rich(table: Table) -> RenderableType:
     """A page's table as a terminal's."""
     titled = any(table.header)
-    drawn = rich.table.Table(box=rich.box.SIMPLE_HEAD, show_header=titled, pad_edge=False)
+    drawn = rich.table.Table(
+        box=rich.box.SIMPLE_HEAD, show_header=titled, pad_edge=False, padding=(0, 1), collapse_padding=True
+    )
     for number, head in enumerate(table.header):
         right = titled and number > 0 and head not in ("state", "made by", "where", "gate")
-        drawn.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=number == 0)
+        drawn.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=head != "where")
     for row in table.rows:
         drawn.add_row(*(Text(cell) for cell in row))
     note = [Text(f"{table.note}\n", style="dim")] if table.note else []
@@ -209,10 +213,8 @@ def _rows_in_and_out(run: Run, step: str) -> tuple[str, str]:
     return "", ""
 
 
-def _epsilon(epsilon: float | str | None) -> str:
-    if epsilon is None:
-        return "unknown"
-    return "infinite" if epsilon in ("infinite", float("inf")) else f"{float(epsilon):.4g}"
+def _epsilon(epsilon: Epsilon | None) -> str:
+    return "unknown" if epsilon is None else rounded_up(to_number(epsilon))
 
 
 def _finite_or_word(epsilon: float | None) -> float | str | None:

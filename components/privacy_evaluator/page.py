@@ -7,6 +7,7 @@ import jinja2
 
 from components.privacy_evaluator import plots
 from components.privacy_evaluator.report import Epsilon, PrivacyReport
+from dpcore.accounting import rounded_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,7 @@ def _advantage(column: Column) -> str:
 
 
 def _epsilon(epsilon: Epsilon) -> str:
-    return "∞" if epsilon == "infinite" else f"{epsilon:.4g}"
+    return "∞" if epsilon == "infinite" else rounded_up(epsilon)
 
 
 def _number(value: float | None) -> str:

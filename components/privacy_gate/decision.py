@@ -227,5 +227,5 @@ def _evaluation_findings(blessed: bool | None, policy: GatePolicy) -> Iterator[F
 def _at_most(name: str, value: float, limit: float) -> Finding:
     # Not `value > limit`: NaN must fail.
     if value <= limit:
-        return Finding(True, f"{name} is {value:.4g}; at most {limit:g} is allowed.")
-    return Finding(False, f"{name} must be at most {limit:g}; got {value:.4g}.")
+        return Finding(True, f"{name} is {value:.6g}; at most {limit:g} is allowed.")
+    return Finding(False, f"{name} must be at most {limit:g}; got {value:.6g}.")

@@ -153,3 +153,7 @@ def test_two_passes_over_the_batches_differ():
     batches = poisson_batches((np.arange(200),), SAMPLER, sampling_rng(0))
     first, second = ([row[0].numpy().tolist() for row in batches.take(3)] for _ in range(2))
     assert first != second
+
+
+def test_no_tuning_thread_is_left_behind_for_the_garbage_collector_to_wait_for():
+    assert poisson_batches((np.arange(200),), SAMPLER, sampling_rng(0)).options().autotune.enabled is False
