@@ -33,7 +33,7 @@ wheel: setup  ## The wheel, imported where nothing but it and its dependencies a
 	$(UV) venv --quiet --python $(PYTHON) build/wheel/env
 	$(UV) pip sync --quiet --python build/wheel/env/bin/python --compile-bytecode --require-hashes requirements.lock
 	$(UV) pip install --quiet --python build/wheel/env/bin/python --no-deps build/wheel/*.whl
-	cd build/wheel && env/bin/python ../../tests/import_wheel.py && env/bin/tfx-privacy --help > /dev/null
+	cd build/wheel && env/bin/python -I ../../tests/import_wheel.py && env/bin/tfx-privacy --help > /dev/null
 
 setup: .venv/.ready
 
