@@ -34,14 +34,16 @@ class Session:
     def record(self, model: keras.Model, optimizer: keras.Optimizer) -> None:
         """Remembers the weights of ``model`` as the last that private training wrote."""
         self._written[id(model)] = _digests(model.weights)
-        self._beside[id(model)] = _digests(optimizer.variables)
+        seeds = [v for v in model.variables if "seed_generator_state" in v.path]
+        self._beside[id(model)] = _digests([*optimizer.variables, *seeds])
 
     def differences(self, exported: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
         """What in an export is not what private training last wrote, in words; empty when all is.
 
         Args:
           exported: every array in the exported model, by name. The optimizer's variables may be among
-            them: they are functions of noised gradients too.
+            them, which are functions of noised gradients too, and the state of Dropout's generators, which
+            sees no data.
         """
         if not self._written:
             return ["no PrivateModel was trained"]

@@ -24,7 +24,7 @@ from rich.progress import (
 )
 
 from components.documents import DocumentError
-from dpcore.errors import DpError
+from dpcore.errors import ConfigError, DpError
 from pipelines.places import Places
 
 app = typer.Typer(
@@ -40,6 +40,11 @@ REFUSED = 3
 MetadataOption = Annotated[
     str | None, typer.Option(help="ML Metadata store, sqlite:///PATH; by default the work folder's.")
 ]
+
+Examples = Annotated[int, typer.Option(min=1, help="Training examples.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Expected batch size.")]
+Epochs = Annotated[float, typer.Option(min=0, help="Passes over the examples.")]
+Delta = Annotated[float, typer.Option(help="In (0, 1), well below 1 / examples.")]
 
 
 @app.command()
@@ -161,11 +166,11 @@ def show(
 
 @app.command()
 def epsilon(
-    examples: Annotated[int, typer.Option(min=1, help="Training examples.")],
-    batch_size: Annotated[int, typer.Option(min=1, help="Expected batch size.")],
+    examples: Examples,
+    batch_size: BatchSize,
     noise_multiplier: Annotated[float, typer.Option(min=0, help="Noise stddev / clip norm.")],
-    epochs: Annotated[float, typer.Option(min=0, help="Passes over the examples.")],
-    delta: Annotated[float, typer.Option(help="In (0, 1), well below 1 / examples.")] = 1e-5,
+    epochs: Epochs,
+    delta: Delta = 1e-5,
 ) -> None:
     """What DP-SGD with Poisson sampling costs."""
     from dpcore import accounting
@@ -189,11 +194,11 @@ def epsilon(
 
 @app.command()
 def noise(
-    examples: Annotated[int, typer.Option(min=1, help="Training examples.")],
-    batch_size: Annotated[int, typer.Option(min=1, help="Expected batch size.")],
+    examples: Examples,
+    batch_size: BatchSize,
     target_epsilon: Annotated[float, typer.Option(min=0, help="What training may cost.")],
-    epochs: Annotated[float, typer.Option(min=0, help="Passes over the examples.")],
-    delta: Annotated[float, typer.Option(help="In (0, 1), well below 1 / examples.")] = 1e-5,
+    epochs: Epochs,
+    delta: Delta = 1e-5,
 ) -> None:
     """The noise multiplier with which DP-SGD with Poisson sampling stays within a target."""
     from dpcore import accounting
@@ -247,8 +252,9 @@ def scrub(
 
 
 def _poisson(examples: int, batch_size: int, epochs: float) -> tuple[float, int]:
-    probability = batch_size / examples
-    return probability, max(1, round(epochs * -(-examples // batch_size)))
+    if batch_size > examples:
+        raise ConfigError(f"--batch-size must not exceed --examples; got {batch_size} and {examples}.")
+    return batch_size / examples, max(1, round(epochs * -(-examples // batch_size)))
 
 
 @contextmanager

@@ -191,7 +191,9 @@ def test_a_ledger_costs_what_its_charges_cost_together():
 
 def test_another_mechanism_costs_more():
     alone = epsilon(ledger.of([charged()]), 1e-5)
-    assert epsilon(ledger.of([charged(), charged(dp_accounting.GaussianDpEvent(20.0), count=1)]), 1e-5) > alone
+    assert (
+        epsilon(ledger.of([charged(), charged(dp_accounting.GaussianDpEvent(20.0), count=1)]), 1e-5) > alone
+    )
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,10 @@ def test_sources_from_the_system_are_all_different_and_not_seeded():
     sources = [NoiseSource.from_system() for _ in range(20)]
     assert len({tuple(noise(source, size=2)) for source in sources}) == 20
     assert not any(source.seeded for source in sources)
+    for word in np.array(
+        [source.generator.state for source in (NoiseSource.from_system() for _ in range(20))]
+    ).T:
+        assert len(set(word)) == 20, "key and both halves of the counter are drawn"
 
 
 def test_sources_from_a_seed_repeat_and_say_so():

@@ -158,6 +158,11 @@ def test_loss_and_metrics_do_not_see_the_padding():
     assert history["accuracy"] == [1, 1]
     np.testing.assert_allclose(history["mae"], 0, atol=1e-6)
     np.testing.assert_allclose(history["loss"], 0, atol=1e-6)
+    history, _, _ = charged(fitted, X, np.zeros_like(Y), epochs=2)
+    # Every example has the same loss, and a padding row has none.
+    expected = keras.losses.BinaryCrossentropy()(np.zeros((1, 1)), np.ones((1, 1)))
+    assert history["accuracy"] == [0, 0]
+    np.testing.assert_allclose(history["loss"], expected, rtol=1e-4)
 
 
 def test_batches_without_examples_are_trained_through():

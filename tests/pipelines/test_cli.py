@@ -39,7 +39,7 @@ def test_epsilon_and_noise_agree(invoke):
     [
         (
             ("epsilon", "--batch-size", 300, "--noise-multiplier", 1),
-            "sampling_probability must lie in (0, 1]",
+            "--batch-size must not exceed --examples",
         ),
         (("epsilon", "--batch-size", 10, "--noise-multiplier", 1, "--delta", 2), "must lie strictly"),
         (("noise", "--batch-size", 10, "--target-epsilon", 0), "target_epsilon must be finite"),

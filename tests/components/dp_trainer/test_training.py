@@ -9,6 +9,7 @@ import textwrap
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import dpcore
 from components.dp_trainer import training
@@ -51,6 +52,28 @@ def test_a_private_model_costs_what_its_steps_cost(tmp_path):
     )
     assert dpcore.epsilon(ledger, 1e-5) == pytest.approx(expected.epsilon)
     assert training.metadata_properties(ledger)["private"] == 1
+
+
+def test_a_model_with_random_layers_is_as_private(tmp_path):
+    def run(exported):
+        layers = [keras.Input([4]), keras.layers.Dropout(0.2), keras.layers.Dense(1, activation="sigmoid")]
+        wrapped = dpcore.PrivateModel(keras.Sequential(layers), CONFIG)
+        fit(wrapped)
+        wrapped.export(exported, verbose=False)
+
+    ledger = train(tmp_path, run)
+    assert dpcore.epsilon(ledger, 1e-5) < 10
+
+
+def test_an_optimizer_may_be_exported_too(tmp_path):
+    def run(exported):
+        wrapped = dpcore.PrivateModel(model(), CONFIG)
+        wrapped.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+        wrapped.fit(X, Y, verbose=0)
+        tf.saved_model.save(wrapped.inner, exported)
+
+    ledger = train(tmp_path, run)
+    assert dpcore.epsilon(ledger, 1e-5) < 10
 
 
 def trained_in_the_ordinary_way(exported):

@@ -197,6 +197,19 @@ def test_weight_zero_leaves_out_even_what_is_not_finite():
 
 
 @pytest.mark.parametrize("name", ["dense", "custom"])
+def test_weight_zero_leaves_out_even_where_the_loss_does_not_look_at_weights(name):
+    model, x, y, expected = example(name)
+    result = clipped_gradients(
+        model,
+        lambda x1, y1, outputs, w1: MSE(y1, outputs),
+        *tf.nest.map_structure(tf.constant, (x, y)),
+        tf.constant([[1.0, 0.0]] * 4 + [[0.0, 0.0]] * 3),
+        l2_norm_clip=0.5,
+    )
+    np.testing.assert_allclose(models.flat(result.sum), models.clipped_sum(expected[:4], 0.5), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dense", "custom"])
 def test_gradients_of_zero_give_zero(name):
     model = models.build(name)
     x, _ = models.data(model)
