@@ -43,6 +43,15 @@ def test_the_optimizer_may_be_exported_too(session, model):
     assert session.differences(arrays(model) | beside) == []
 
 
+def test_the_state_of_random_layers_may_be_exported_too(session):
+    model = keras.Sequential([layers.Input((3,)), layers.Dropout(0.5), layers.Dense(1)])
+    model.compile("sgd")
+    session.record(model, model.optimizer)
+    every = {variable.path: variable.numpy() for variable in model.variables}
+    assert any("seed_generator_state" in path for path in every)
+    assert session.differences(every) == []
+
+
 @pytest.mark.parametrize("change", [1e-7, np.nan])
 def test_a_changed_weight_is_named(session, model, change):
     session.record(model, model.optimizer)
