@@ -227,5 +227,11 @@ def _evaluation_findings(blessed: bool | None, policy: GatePolicy) -> Iterator[F
 def _at_most(name: str, value: float, limit: float) -> Finding:
     # Not `value > limit`: NaN must fail.
     if value <= limit:
-        return Finding(True, f"{name} is {value:.6g}; at most {limit:g} is allowed.")
-    return Finding(False, f"{name} must be at most {limit:g}; got {value:.6g}.")
+        return Finding(True, f"{name} is {_shown(value, limit)}; at most {limit:g} is allowed.")
+    return Finding(False, f"{name} must be at most {limit:g}; got {_shown(value, limit)}.")
+
+
+def _shown(value: float, limit: float) -> str:
+    """Few digits, unless more are needed to tell the value from the limit."""
+    few = f"{value:.4g}"
+    return f"{value:.12g}" if few == f"{limit:.4g}" and value != limit else few

@@ -211,7 +211,7 @@ def test_the_gate_refuses_what_is_no_report(text):
     [
         (
             {"residual": {"PERSON": 1}},
-            "Residual findings per scrubbed row must be at most 0.001; got 0.0010101.",
+            "Residual findings per scrubbed row must be at most 0.001; got 0.00101.",
         ),
         ({"rows_out": 991}, "must account for every row, and some must be left; got 1000 in, 991 out"),
         ({"rows_in": 10, "rows_out": 0}, "some must be left; got 10 in, 0 out, 10 rejected"),

@@ -233,10 +233,10 @@ def test_a_weight_that_the_loss_does_not_reach_gets_zero():
     assert models.flat(result.sum[:2]).any()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_one_example_more_changes_the_sum_by_at_most_the_clip(seed):
     rng = np.random.default_rng(seed)
-    model = models.build(["dense", "normalised", "branches", "custom", "embedding"][seed])
+    model = models.build(["normalised", "custom", "embedding"][seed])
     x, y = models.data(model, 4, seed)
     y *= rng.lognormal(0, 3, (4, 1))
     clip = float(rng.lognormal(0, 1))
