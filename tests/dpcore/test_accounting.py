@@ -44,7 +44,6 @@ def charged(event=STEP, **fields):
 PRV = {
     (1.5, 0.001, 100000): 1.0152880750276,
     (3.0, 0.2, 100): 3.3812205101118,
-    (2.0, 0.05, 1000): 4.1727998666893,
     (1.5, 0.05, 100): 1.9538531356842,
     (3.0, 0.001, 100000): 0.4436717208808,
 }
@@ -208,9 +207,8 @@ def test_another_mechanism_costs_more():
     ],
 )
 def test_without_noise_epsilon_is_infinite(event):
-    for entries in ([charged(event)], [charged(), charged(event, count=1)]):
-        found = epsilon_bounds(ledger.of(entries), 1e-5)
-        assert (found.pld, found.rdp, found.epsilon) == (math.inf, math.inf, math.inf)
+    found = epsilon_bounds(ledger.of([charged(), charged(event, count=1)]), 1e-5)
+    assert (found.pld, found.rdp, found.epsilon) == (math.inf, math.inf, math.inf)
 
 
 @pytest.mark.parametrize(

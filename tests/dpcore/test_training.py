@@ -144,9 +144,8 @@ def test_it_learns_and_trains_the_weights_of_the_wrapped_model():
     )
     fitted.fit(x, y, epochs=2, verbose=0)
     assert all((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
-    accuracy = ((model.predict(x, verbose=0)[:, 0] > 0.5) == y).mean()
+    accuracy = ((model(x).numpy()[:, 0] > 0.5) == y).mean()
     assert accuracy > 0.9
-    assert fitted.evaluate(x, y, verbose=0, return_dict=True)["accuracy"] == pytest.approx(accuracy)
 
 
 def test_loss_and_metrics_do_not_see_the_padding():
