@@ -49,7 +49,7 @@ def check_loss(loss: Any, total: Callable[[Any, Any], tf.Tensor], y: Any, output
     """
     rng = np.random.default_rng(0)
     with tf.init_scope():
-        targets = tf.nest.map_structure(lambda t: tf.zeros(_probe_shape(t), t.dtype), y)
+        targets = tf.nest.map_structure(_probe_targets, y)
         predictions = tf.nest.map_structure(
             lambda t: tf.constant(rng.uniform(0.1, 0.9, _probe_shape(t)), t.dtype), outputs
         )
@@ -83,6 +83,12 @@ def _check_returns_one_value_per_example(loss: Any, targets: tf.Tensor, predicti
 
 def _probe_shape(tensor: tf.Tensor) -> list[int]:
     return [_ROWS, *(2 if size is None else size for size in tensor.shape[1:])]
+
+
+def _probe_targets(like: tf.Tensor) -> tf.Tensor:
+    """Ones and zeros, row by row: labels for any classifier, and different from one example to the next."""
+    rows = np.arange(_ROWS).reshape([_ROWS] + [1] * (like.shape.rank - 1)) % 2
+    return tf.cast(tf.broadcast_to(1 - rows, _probe_shape(like)), like.dtype)
 
 
 def _row(i: int, nest: Any) -> Any:

@@ -78,6 +78,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         self._noise_multiplier: float | None = config.noise_multiplier
         self._sampler: PoissonSampler | None = None
         self._prepaid_steps = 0
+        self._payable_steps = 0
         self._target_is_spent = False
         self.built = model.built
 
@@ -274,6 +275,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
                 steps=steps,
             )
             self._target_is_spent = True
+            self._payable_steps = steps
         self._sampler = sampler
         self._steps_per_charge = steps_per_epoch
         self._prepaid_steps = 0
@@ -284,6 +286,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
             raise NotPrivateError("the train function runs outside fit(), on batches of unknown origin.")
         if self._prepaid_steps < steps:
             block = max(steps, self._steps_per_charge)
+            if self._dp_config.target is not None and block > self._payable_steps:
+                raise NotPrivateError("training goes on beyond the steps for which the noise was calibrated.")
+            self._payable_steps -= block
             self.ledger.append(
                 Charge(
                     event=self._sampler.event(self._noise_multiplier or 0.0),

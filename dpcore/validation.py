@@ -1,8 +1,19 @@
 """Refusals: what cannot be private per example is named, with the reason and the replacement."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from dpcore.errors import NotPrivateError, NotSupportedError
+
+# Layers that may learn from data by adapt(), how to tell that they do, and what to give them instead.
+_ADAPTING: tuple[tuple[type, Callable[[Any], bool], str], ...] = (
+    (keras.layers.Normalization, lambda layer: layer.input_mean is None, "mean=..., variance"),
+    (keras.layers.Discretization, lambda layer: layer.num_bins is not None, "bin_boundaries"),
+    (keras.layers.StringLookup, lambda layer: layer.input_vocabulary is None, "vocabulary"),
+    (keras.layers.IntegerLookup, lambda layer: layer.input_vocabulary is None, "vocabulary"),
+)
 
 
 def check_model(model: keras.Model) -> None:
@@ -20,11 +31,12 @@ def check_model(model: keras.Model) -> None:
                 "example depends on all others and cannot be clipped. Use GroupNormalization or "
                 "LayerNormalization instead, or freeze it (trainable=False) with public statistics."
             )
-        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
-            raise NotPrivateError(
-                f"{name} takes mean and variance from adapt(), a look at the data that nothing charges for. "
-                "Pass public constants: Normalization(mean=..., variance=...)."
-            )
+        for adapts, learned, way_out in _ADAPTING:
+            if isinstance(layer, adapts) and learned(layer):
+                raise NotPrivateError(
+                    f"{name} takes its constants from adapt(), a look at the data that nothing charges for. "
+                    f"Pass public ones: {type(layer).__name__}({way_out}=...)."
+                )
         if isinstance(layer, keras.layers.RNN) and layer.stateful:
             raise NotPrivateError(
                 f"{name} is stateful: it carries one batch's examples into the next. Use stateful=False."

@@ -35,6 +35,14 @@ def pairwise(y_true, y_pred):
     return tf.reduce_mean(tf.nn.relu(y_pred[:, None, 0] - y_pred[None, :, 0] + 0.1), axis=1)
 
 
+def relative_to_the_batch(y_true, y_pred):
+    return squared(y_true, y_pred) / tf.reduce_max(tf.abs(y_true))
+
+
+def centred_targets(y_true, y_pred):
+    return squared(y_true - tf.reduce_mean(y_true, axis=0), y_pred)
+
+
 PER_EXAMPLE = [
     "binary_crossentropy",
     "binary_focal_crossentropy",
@@ -70,7 +78,9 @@ def test_whole_number_targets_and_sequences_are_taken():
     check("mse", tf.zeros([1]), tf.zeros([1, 1]))
 
 
-@pytest.mark.parametrize("loss", [in_batch_softmax, centred, pairwise])
+@pytest.mark.parametrize(
+    "loss", [in_batch_softmax, centred, pairwise, relative_to_the_batch, centred_targets]
+)
 def test_losses_that_mix_examples_are_refused(loss):
     with pytest.raises(
         NotPrivateError, match=rf"{loss.__name__} of a batch.* depends on others.*scores every"

@@ -341,6 +341,17 @@ def test_a_target_is_used_up_but_never_exceeded_and_only_once():
     assert sum(charge.count for charge in fitted.ledger.charges) == sum(charges)
 
 
+def test_no_step_is_taken_beyond_those_that_the_target_was_calibrated_for():
+    class GoesOn(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model._charge(1)
+
+    fitted = private(target=PrivacyTarget(epsilon=2.0, delta=1e-3))
+    with pytest.raises(NotPrivateError, match="beyond the steps for which the noise was calibrated"):
+        fitted.fit(X, Y, verbose=0, callbacks=[GoesOn()])
+    assert dpcore.epsilon(fitted.ledger, 1e-3) <= 2.0
+
+
 # --- refusals ---------------------------------------------------------------------------------------------
 
 

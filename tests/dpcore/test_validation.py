@@ -47,9 +47,11 @@ class AddsLoss(layers.Layer):
         (
             lambda: sequential(adapted()),
             NotPrivateError,
-            r"\(Normalization\) takes mean and variance from adapt.*Normalization\(mean=..., variance=...\)",
+            r"\(Normalization\) takes its constants from adapt.*Normalization\(mean=..., variance=...\)",
         ),
         (lambda: sequential(layers.Normalization()), NotPrivateError, "adapt"),
+        (lambda: sequential(layers.Discretization(num_bins=3)), NotPrivateError, r"bin_boundaries=\.\.\."),
+        (lambda: sequential(layers.IntegerLookup()), NotPrivateError, r"IntegerLookup\(vocabulary=\.\.\.\)"),
         (
             lambda: keras.Sequential([layers.Input(batch_shape=(2, 3, 4)), layers.LSTM(2, stateful=True)]),
             NotPrivateError,
@@ -72,6 +74,7 @@ def test_layers_that_mix_examples_are_refused_with_a_way_out(model, error, messa
     [
         lambda: layers.BatchNormalization(trainable=False),
         lambda: layers.Normalization(mean=[0.0] * 4, variance=[1.0] * 4),
+        lambda: layers.Discretization(bin_boundaries=[0.0, 1.0]),
         lambda: layers.GroupNormalization(2),
         lambda: layers.LayerNormalization(),
         lambda: layers.Dropout(0.5),
