@@ -5,7 +5,6 @@ Lineage is walked by events, because newer ml-metadata releases have no lineage 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,14 +57,6 @@ class Run:
     id: str
     pipeline: str
     steps: tuple[Step, ...]
-
-    @property
-    def started(self) -> datetime | None:
-        """When the run began; TFX's local runner takes the time as the run's id."""
-        try:
-            return datetime.fromisoformat(self.id)
-        except ValueError:
-            return None
 
     @property
     def privacy_report(self) -> PrivacyReport | None:
@@ -211,7 +202,7 @@ class Records:
 
 
 def open_store(uri: str) -> Records:
-    """Opens ``sqlite:///path`` (or a plain path) for reading.
+    """Opens ``sqlite:///relative/path``, ``sqlite:////absolute/path`` or a plain path for reading.
 
     Raises:
       RecordError: another kind of URI, or there is no such file.
@@ -219,14 +210,12 @@ def open_store(uri: str) -> Records:
     scheme, separator, rest = uri.partition("://")
     if separator and scheme != "sqlite":
         raise RecordError(f"metadata must be sqlite:///PATH; got a URI of kind {scheme!r}.")
-    path = Path(rest[1:] if separator and rest.startswith("/") else rest if separator else uri)
-    if separator and not path.exists():
-        path = Path(rest)
+    path = Path(rest.removeprefix("/") if separator else uri)
     if not path.is_file():
         raise RecordError(f"there is no metadata store at {path}. Run a pipeline first, or name another one.")
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
     return Records(metadata_store.MetadataStore(config))
 
 
