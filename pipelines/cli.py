@@ -22,6 +22,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from components.documents import DocumentError
 from dpcore.errors import ConfigError, DpError
@@ -266,7 +267,7 @@ def _told_in_words(console: Console, *, log: Path | None = None) -> Iterator[Non
     try:
         yield
     except (DpError, DocumentError, ScrubError, RecordError) as error:
-        console.print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
+        console.print(Text(f"error: {error}", style="red"), soft_wrap=True)
         raise typer.Exit(1) from None
     except Exception as error:
         if log is None:
@@ -275,7 +276,8 @@ def _told_in_words(console: Console, *, log: Path | None = None) -> Iterator[Non
 
         with log.open("a", encoding="utf-8") as file:
             traceback.print_exc(file=file)
-        console.print(f"[bold red]{type(error).__name__}:[/] {error}", soft_wrap=True, highlight=False)
+        first = next(iter(str(error).strip().splitlines()), "")
+        console.print(Text(f"{type(error).__name__}: {first}", style="red"), soft_wrap=True)
         console.print(f"The whole story is in {log}.", soft_wrap=True)
         raise typer.Exit(1) from None
 
