@@ -46,23 +46,29 @@ class Executor(trainer_executor.GenericExecutor):
         )
         declared_public = json.loads(exec_properties.get("declared_public") or "{}")
 
-        ledger = training.train_in_session(
-            lambda: run_fn(fn_args),
+        def train() -> None:
+            run_fn(fn_args)
+            if not fileio.exists(fn_args.serving_model_dir):
+                raise RuntimeError(
+                    f"run_fn wrote no model to fn_args.serving_model_dir={fn_args.serving_model_dir}."
+                )
+
+        training.train_in_session(
+            train,
             journal=Ledger(journal),
             attempt=attempt,
             entries=entries_for(paths, declared_public, attempt),
             exported_model=path_utils.serving_model_dir(model_uri),
+            write=lambda ledger: _write(ledger, ledger_artifact),
         )
-        if not fileio.exists(fn_args.serving_model_dir):
-            raise RuntimeError(
-                f"run_fn wrote no model to fn_args.serving_model_dir={fn_args.serving_model_dir}."
-            )
 
-        fileio.makedirs(ledger_artifact.uri)
-        with fileio.open(os.path.join(ledger_artifact.uri, "ledger.jsonl"), "w") as file:
-            file.write(ledger.dumps())
-        for name, value in training.metadata_properties(ledger).items():
-            set_custom_property(ledger_artifact, name, value)
+
+def _write(ledger: Ledger, artifact: types.Artifact) -> None:
+    fileio.makedirs(artifact.uri)
+    with fileio.open(os.path.join(artifact.uri, "ledger.jsonl"), "w") as file:
+        file.write(ledger.dumps())
+    for name, value in training.metadata_properties(ledger).items():
+        set_custom_property(artifact, name, value)
 
 
 def _function(path: str | None) -> Any:

@@ -25,6 +25,7 @@ def train_in_session(
     attempt: str,
     entries: Iterable[Entry],
     exported_model: str,
+    write: Callable[[Ledger], None] = lambda ledger: None,
 ) -> Ledger:
     """Trains, and returns the ledger of the model that came out.
 
@@ -36,6 +37,7 @@ def train_in_session(
       entries: what is known beforehand to reach the model beside the gradients.
       exported_model: folder of a SavedModel. Where its weights are not the ones that the private session
         wrote last, the run is charged as non-private.
+      write: keeps the ledger. The attempt is settled only after it, so that no charge is lost in between.
     """
     carried = [entry for entry in journal.unsettled() if isinstance(entry, Charge)]
     start = len(journal.entries)
@@ -47,6 +49,7 @@ def train_in_session(
     if differences:
         journal.append(non_private_charge(attempt, f"the exported model is not private: {differences[0]}"))
     ledger = ledgers.of([*carried, *journal.entries[start:]])
+    write(ledger)
     journal.append(Settled(attempt=attempt))
     return ledger
 

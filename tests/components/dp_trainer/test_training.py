@@ -30,11 +30,16 @@ def fit(trained, **kwargs):
     trained.fit(X, Y, verbose=0, **kwargs)
 
 
-def train(tmp_path, run, *, entries=(), attempt="1", journal=None):
+def train(tmp_path, run, *, entries=(), attempt="1", journal=None, **kwargs):
     exported = str(tmp_path / f"model-{attempt}")
     journal = journal or Ledger(tmp_path / "attempts.jsonl")
     return training.train_in_session(
-        lambda: run(exported), journal=journal, attempt=attempt, entries=entries, exported_model=exported
+        lambda: run(exported),
+        journal=journal,
+        attempt=attempt,
+        entries=entries,
+        exported_model=exported,
+        **kwargs,
     )
 
 
@@ -153,6 +158,15 @@ def test_an_attempt_that_failed_is_carried_by_the_next_and_by_no_later_one(tmp_p
     assert [c.attempt for c in third.charges] == ["3"]
     assert not second.declared_public
     assert dpcore.epsilon(second, 1e-5) > dpcore.epsilon(third, 1e-5)
+
+
+def test_an_attempt_whose_ledger_could_not_be_written_is_carried_too(tmp_path):
+    def disk_full(ledger):
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        train(tmp_path, private, attempt="1", write=disk_full)
+    assert [c.attempt for c in train(tmp_path, private, attempt="2").charges] == ["1", "2"]
 
 
 def test_an_attempt_that_was_killed_has_both_charges_when_it_is_run_again(tmp_path):
