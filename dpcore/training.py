@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from dpcore.accounting import calibrate_noise
-from dpcore.clipping.per_example import clipped_gradients
+from dpcore.clipping.per_example import clipped_gradients, is_example
 from dpcore.config import DpSgdConfig
 from dpcore.data import split_validation, training_arrays
 from dpcore.errors import ConfigError, NotPrivateError, NotSupportedError
@@ -195,7 +195,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         self.optimizer.apply_gradients(
             zip(self._regularized(gradients), self.inner.trainable_variables, strict=True)
         )
-        self._loss_tracker.update_state(step.losses, sample_weight=_is_real(weight))
+        self._loss_tracker.update_state(step.losses, sample_weight=is_example(weight))
         logs: dict[str, Any] = self.compute_metrics(x, y, step.outputs, sample_weight=weight)
         return logs
 
@@ -313,7 +313,3 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
 def _state(model: keras.Model) -> list[keras.Variable]:
     """Non-trainable weights that may hold something learned; counters of random generators may not."""
     return [v for v in model.non_trainable_weights if "seed_generator_state" not in v.path]
-
-
-def _is_real(weight: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_any(weight != 0, axis=list(range(1, weight.shape.rank)))

@@ -109,7 +109,7 @@ def run(
         with output_to(log):
             survivors = demo.survivors(runs[name], places)
     for name, done in runs.items():
-        display.print_run(console, done, survivors=survivors, name=name)
+        console.print(display.on_terminal(done, survivors=survivors, name=name))
     final = runs[name]
     places.reports.mkdir(parents=True, exist_ok=True)
     page = places.reports / f"{final.id.replace(':', '-')}.html"
@@ -158,7 +158,7 @@ def show(
     if as_json:
         typer.echo(json.dumps(display.summary(found) | {"lineage": lineage.rows}, indent=2))
         return
-    display.print_run(console, found)
+    console.print(display.on_terminal(found))
     console.print(display.as_rich(lineage))
     if html is not None:
         html.write_text(display.page({"this run": found}, tables=[lineage]), encoding="utf-8")

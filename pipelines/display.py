@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import rich.box
 import rich.table
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
@@ -83,21 +84,20 @@ def scrub_table(run: Run, survivors: Survivors | None = None) -> Table:
     """What was scrubbed, by entity type; and where the truth is known, what of it came through."""
     report = run.scrub_report
     found = Counter(report.findings) if report else Counter()
-    header: tuple[str, ...] = ("entity", "replaced")
-    rows: list[tuple[str, ...]] = [(entity, f"{count:,}") for entity, count in sorted(found.items())]
+    table = scrub_report_table(report) if report else Table(title="Scrubbed", header=("entity",), rows=[])
     if survivors is not None:
-        header = ("entity", "replaced", "generated", "survived")
         rows = [
             (entity, f"{found[entity]:,}", *(f"{n:,}" for n in survivors.get(entity, (0, 0))))
             for entity in sorted(found.keys() | survivors.keys())
         ]
+        table = replace(table, header=("entity", "replaced", "generated", "survived"), rows=rows)
     columns = report.columns if report else {}
     done = {
         action: ", ".join(name for name, column in sorted(columns.items()) if column.action == action)
         for action in ("detect", "pseudonymize", "drop")
     }
     note = " ".join(f"{action}: {names}." for action, names in done.items() if names)
-    return Table(title="Scrubbed", header=header, rows=rows, note=note)
+    return replace(table, note=note)
 
 
 def lineage_table(lineage: Sequence[tuple[Output, str]]) -> Table:
@@ -171,7 +171,7 @@ def as_rich(table: Table) -> RenderableType:
 
 
 def page(runs: Mapping[str, Run], *, survivors: Survivors | None = None, tables: Sequence[Table] = ()) -> str:
-    """The page about one run, or about several side by side; the first one's steps are shown."""
+    """The page about one run, or about several side by side; what was scrubbed is the first one's."""
     first = next(iter(runs.values()))
     columns = [column for name, run in runs.items() if (column := _column(name, run)) is not None]
     shown = [scrub_table(first, survivors), *_all_steps(runs), *tables]
@@ -180,13 +180,10 @@ def page(runs: Mapping[str, Run], *, survivors: Survivors | None = None, tables:
 
 
 def _all_steps(runs: Mapping[str, Run]) -> list[Table]:
-    several = len(runs) > 1
-    tables = []
-    for name, run in runs.items():
-        table = steps_table(run)
-        title = f"Steps of the run {name}" if several else table.title
-        tables.append(Table(title=title, header=table.header, rows=table.rows, note=table.note))
-    return tables
+    return [
+        replace(steps_table(run), title=f"Steps of the run {name}" if len(runs) > 1 else "Steps")
+        for name, run in runs.items()
+    ]
 
 
 def _column(name: str, run: Run) -> Column | None:
@@ -232,8 +229,3 @@ def _number(value: float | None) -> str:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
-
-
-def print_run(console: Console, run: Run, *, survivors: Survivors | None = None, name: str = "") -> None:
-    """Prints :func:`on_terminal`."""
-    console.print(on_terminal(run, survivors=survivors, name=name))

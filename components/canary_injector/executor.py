@@ -14,6 +14,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
+from components.artifacts import set_custom_property
 from components.canary_injector import canary_set, injection
 from components.canary_injector.plan import Plan, parse_plan
 from components.documents import DocumentError
@@ -73,11 +74,15 @@ def _write_canary_set(artifact: Artifact, drawn: canary_set.CanarySet, candidate
     fileio.makedirs(artifact.uri)
     io_utils.write_string_file(os.path.join(artifact.uri, canary_set.PAYLOAD), drawn.model_dump_json())
     _write(os.path.join(artifact.uri, canary_set.CANDIDATES), iter(candidates))
-    artifact.set_int_custom_property("candidates", len(candidates))
-    artifact.set_int_custom_property("inserted", drawn.inserted)
-    artifact.set_int_custom_property("max_repetitions", drawn.max_repetitions)
-    artifact.set_int_custom_property("rows_added", drawn.rows_added)
-    artifact.set_string_custom_property("plan_digest", drawn.plan_digest)
+    properties: dict[str, str | int | float] = {
+        "candidates": len(candidates),
+        "inserted": drawn.inserted,
+        "max_repetitions": drawn.max_repetitions,
+        "rows_added": drawn.rows_added,
+        "plan_digest": drawn.plan_digest,
+    }
+    for name, value in properties.items():
+        set_custom_property(artifact, name, value)
 
 
 def _require_tf_examples(examples: Artifact) -> None:

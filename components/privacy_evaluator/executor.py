@@ -41,10 +41,11 @@ class Executor(base_executor.BaseExecutor):
             _rows(input_dict["examples"], split, exec_properties["max_rows"])
             for split in (_MEMBERS, _NONMEMBERS)
         )
+        labels = scores.labels(nonmembers)
         found = attack(
-            scores.losses(members),
-            scores.losses(nonmembers),
-            scores.losses(candidates) if canaries else None,
+            scores.losses(members, scores.labels(members)),
+            scores.losses(nonmembers, labels),
+            scores.losses(candidates, scores.labels(candidates)) if canaries else None,
             canaries,
             neighboring_relation=promised.neighboring_relation,
             target_delta=exec_properties["target_delta"],
@@ -55,7 +56,7 @@ class Executor(base_executor.BaseExecutor):
             **dict(promised),
             **dict(found),
             model_digest=scoring.model_digest(model_path),
-            utility=scores.utility(nonmembers),
+            utility=scores.utility(nonmembers, labels),
         )
         _write(artifact_utils.get_single_instance(output_dict["privacy_report"]), written)
 
@@ -76,17 +77,18 @@ class _Scores:
         self._classifies = "crossentropy" in exec_properties["loss"]
         self._transform = artifact_utils.get_single_uri(transform_graph) if transform_graph else None
 
-    def losses(self, records: list[bytes]) -> scoring.Floats:
+    def losses(self, records: list[bytes], labels: scoring.Floats) -> scoring.Floats:
         """[records] the loss on each."""
-        return self._model.losses(records, self._labels(records))
+        return self._model.losses(records, labels)
 
-    def utility(self, records: list[bytes]) -> dict[str, float]:
+    def utility(self, records: list[bytes], labels: scoring.Floats) -> dict[str, float]:
         """How good a classifier is on rows that it was not trained on; nothing for other models."""
         if not self._classifies or not records:
             return {}
-        return {"accuracy": self._model.accuracy(records, self._labels(records))}
+        return {"accuracy": self._model.accuracy(records, labels)}
 
-    def _labels(self, records: list[bytes]) -> scoring.Floats:
+    def labels(self, records: list[bytes]) -> scoring.Floats:
+        """[records] the label of each."""
         if self._transform is None:
             return scoring.raw_labels(records, self._label_key)
         return scoring.transformed_labels(records, self._label_key, self._transform)

@@ -9,6 +9,7 @@ from tfx.components.example_gen import base_example_gen_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
+from components.artifacts import set_custom_property
 from components.pii.errors import ScrubError
 from components.pii.policy import ScrubPolicy, parse_policy
 from components.pii.report import Rejected, Report, make_report, require_enough
@@ -95,17 +96,18 @@ def _policy(exec_properties: dict[str, Any]) -> ScrubPolicy:
 
 
 def _describe(artifact: types.Artifact, report: Report) -> None:
-    for name, count in {
+    properties: dict[str, str | int | float] = {
         "rows_in": report.rows_in,
         "rows_out": report.rows_out,
         "rows_rejected": report.rows_rejected,
         "findings": sum(report.findings.values()),
         "residual_findings": report.residual_findings,
-    }.items():
-        artifact.set_int_custom_property(name, count)
-    artifact.set_float_custom_property("residual_share", report.residual_share)
-    artifact.set_string_custom_property("policy_digest", report.policy_digest)
-    artifact.set_string_custom_property("report", report.to_json())
+        "residual_share": report.residual_share,
+        "policy_digest": report.policy_digest,
+        "report": report.to_json(),
+    }
+    for name, value in properties.items():
+        set_custom_property(artifact, name, value)
 
 
 def _keep(uri: str, kept: str) -> None:

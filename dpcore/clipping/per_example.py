@@ -88,8 +88,9 @@ def clipped_gradients(
         gradients, losses, outputs = batch_of(tf.minimum(indices, rows - 1))
         norms = global_norms(gradients)
         weights = tf.gather(sample_weight, tf.minimum(indices, rows - 1))
-        real = tf.reduce_any(weights != 0, axis=list(range(1, weights.shape.rank))) & inside
-        factors = tf.where(real, clip_factors(norms, l2_norm_clip), tf.zeros_like(norms))
+        factors = tf.where(
+            is_example(weights) & inside, clip_factors(norms, l2_norm_clip), tf.zeros_like(norms)
+        )
         return ClippedGradients([_weighted_sum(g, factors) for g in gradients], norms, losses, outputs)
 
     vectorized = _is_vectorized(model)
@@ -97,6 +98,11 @@ def clipped_gradients(
     if isinstance(rows, int) and rows <= chunk:
         return clipped(tf.range(rows))
     return _over_chunks(clipped, rows, chunk, variables)
+
+
+def is_example(sample_weight: tf.Tensor) -> tf.Tensor:
+    """Which rows stand for an example, ``[batch]``: those whose weights are not all 0."""
+    return tf.reduce_any(sample_weight != 0, axis=list(range(1, sample_weight.shape.rank)))
 
 
 def _over_chunks(

@@ -1,6 +1,7 @@
 """How the pipeline is wired."""
 
 from pipelines.pipeline import create_pipeline
+from pipelines.settings import steps
 
 
 def test_only_the_gates_blessing_reaches_pusher(settings, places):
@@ -21,6 +22,11 @@ def test_canaries_reach_the_trainer_and_no_evaluator(settings, places):
 def test_canaries_can_be_left_out(settings, places):
     without = create_pipeline(settings.model_copy(update={"canary_plan": None}), places)
     assert "CanaryInjector" not in {c.id for c in without.components}
+
+
+def test_the_progress_bar_knows_how_many_steps_there_are(settings, places):
+    for chosen in (settings, settings.model_copy(update={"canary_plan": None})):
+        assert len(create_pipeline(chosen, places).components) == steps(chosen)
 
 
 def test_no_execution_property_holds_a_key(settings, places):
