@@ -8,7 +8,7 @@ WORKDIR ?= work
 # With bytecode, `import tfx` takes a quarter of the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint types wheel lock setup clean
+.PHONY: demo test check lint types wheel lock setup benchmark benchmark-peers clean
 
 demo: setup
 	.venv/bin/tfx-privacy run --with-baseline --workdir $(WORKDIR)
@@ -49,6 +49,12 @@ uv:
 
 lock: uv  ## After a change to the dependencies in pyproject.toml.
 	$(UV) pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-header --quiet --upgrade -o requirements.lock
+
+benchmark: benchmark-peers
+	.venv/bin/python benchmarks/step.py --peers --memory
+
+benchmark-peers: setup | uv
+	.venv/bin/python benchmarks/environments.py --uv $(UV)
 
 clean:
 	rm -rf .venv .tools build dist work

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         statement as statement,
     )
     from dpcore.clipping import clipped_gradient_sum as clipped_gradient_sum
+    from dpcore.clipping import register_rule as register_rule
     from dpcore.config import DpSgdConfig as DpSgdConfig
     from dpcore.config import PrivacyTarget as PrivacyTarget
     from dpcore.ledger import Charge as Charge
@@ -46,6 +47,7 @@ _HOMES = {
     "epsilon": "accounting",
     "epsilon_bounds": "accounting",
     "private_session": "session",
+    "register_rule": "clipping",
     "statement": "accounting",
 }
 

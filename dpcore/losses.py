@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.trainers.compile_utils import CompileLoss
 
 from dpcore.errors import ConfigError, NotPrivateError
 
@@ -34,12 +35,99 @@ def as_loss(loss: Any, *, reduction: str | None = "sum_over_batch_size") -> kera
     return resolved if reduction is not None else _FunctionLoss(resolved.call, None)
 
 
-def check_loss(loss: Any, total: Callable[[Any, Any], tf.Tensor], y: Any, outputs: Any) -> None:
+class ExampleLoss(keras.losses.Loss):  # type: ignore[misc]
+    """A Keras loss that keeps one value per example: what the loss would be of that example alone."""
+
+    def __init__(self, loss: keras.losses.Loss) -> None:
+        super().__init__(name=loss.name, reduction=loss.reduction, dtype=loss.dtype)
+        self._loss = loss
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
+        """The loss of every example, ``[batch]``."""
+        masks = [getattr(y_pred, "_keras_mask", None)]
+        y_true, y_pred = tf.nest.map_structure(lambda t: tf.cast(t, self.dtype), (y_true, y_pred))
+        values = self._loss.call(y_true, y_pred)
+        masks.append(getattr(values, "_keras_mask", None))
+        mean = self.reduction != "sum"
+        weights = tf.ones_like(values)
+        for mask in masks:
+            if mask is not None:
+                weights *= _like(tf.cast(mask, self.dtype), values)
+        if mean:
+            weights *= tf.math.divide_no_nan(tf.ones([], self.dtype), _mean(weights, keepdims=True))
+        if sample_weight is not None:
+            weights *= _like(tf.cast(sample_weight, self.dtype), values)
+        total = (_mean if mean else _sum)(values * weights)
+        if self.reduction == "mean_with_sample_weight":
+            return tf.math.divide_no_nan(total, _mean(weights))
+        return total
+
+
+class ExampleLosses(CompileLoss):  # type: ignore[misc]
+    """What a model was compiled with, kept as one value per example.
+
+    Attributes:
+      seen: the loss of each output at the last call, ``[batch]`` each; empty for a single output.
+    """
+
+    def __init__(self, compiled: CompileLoss) -> None:
+        super().__init__(compiled._user_loss, compiled._user_loss_weights, output_names=compiled.output_names)
+        self._outputs: list[_Seen] = []
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        super().build(y_true, y_pred)
+        flat: Any = self._flat_losses  # type: ignore[has-type]
+        self._flat_losses = [part._replace(loss=ExampleLoss(part.loss)) for part in flat]
+        self._outputs = [_Seen() for _ in self._metrics]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Keras tells each output's loss to one of these."""
+        return self._outputs
+
+    @property
+    def seen(self) -> list[tf.Tensor]:
+        return [output.values for output in self._outputs]
+
+
+class _Seen:
+    values: tf.Tensor
+
+    def update_state(self, values: tf.Tensor, sample_weight: Any = None) -> None:
+        del sample_weight
+        self.values = values
+
+
+def _like(weights: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Weights in the values' rank: they count for all that lies under them, and a last axis of 1 goes."""
+    while weights.shape.rank > max(values.shape.rank, 1) and weights.shape[-1] == 1:
+        weights = tf.squeeze(weights, -1)
+    while weights.shape.rank < values.shape.rank:
+        weights = weights[..., None]
+    return weights
+
+
+def _mean(values: tf.Tensor, *, keepdims: bool = False) -> tf.Tensor:
+    return tf.reduce_mean(values, axis=list(range(1, values.shape.rank)), keepdims=keepdims)
+
+
+def _sum(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
+
+
+def check_loss(
+    loss: Any,
+    total: Callable[[Any, Any], tf.Tensor],
+    example_losses: Callable[[Any, Any], tf.Tensor],
+    y: Any,
+    outputs: Any,
+) -> None:
     """Refuses losses that mix examples, by trying them on made-up outputs.
 
     Args:
       loss: what the user compiled with: a name, a Loss, a function, or a nest of these.
-      total: from ``(y_true, y_pred)`` to the scalar that is trained on.
+      total: from ``(y_true, y_pred)`` to the scalar that Keras would train on.
+      example_losses: from the same to the loss of every example, ``[batch]``.
       y: targets ``[batch, ...]``, only for their shapes and types.
       outputs: the model's outputs ``[batch, ...]``, only for their shapes and types.
 
@@ -62,7 +150,10 @@ def check_loss(loss: Any, total: Callable[[Any, Any], tf.Tensor], y: Any, output
             )
         together = float(whole)
         alone = [float(total(*_row(i, (targets, predictions)))) for i in range(_ROWS)]
-    if not np.isclose(together, [np.mean(alone), np.sum(alone)], rtol=1e-3, equal_nan=True).any():
+        apart = example_losses(targets, predictions).numpy()
+    is_apart = apart.shape == (_ROWS,) and np.allclose(apart, alone, rtol=1e-3, equal_nan=True)
+    is_reduced = np.isclose(together, [np.mean(alone), np.sum(alone)], rtol=1e-3, equal_nan=True).any()
+    if not (is_apart and is_reduced):
         raise NotPrivateError(
             f"the loss {_name(loss)} of a batch is neither the mean nor the sum of its examples' losses, so "
             "one example's loss depends on others and its gradient cannot be clipped. Use a loss that scores "

@@ -8,16 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from dpcore.accounting import calibrate_noise
-from dpcore.clipping.per_example import clipped_gradients, is_example
+from dpcore.clipping import ClippedGradients, Method, is_example, rehearse
 from dpcore.config import DpSgdConfig
 from dpcore.data import split_validation, training_arrays
 from dpcore.errors import ConfigError, NotPrivateError, NotSupportedError
 from dpcore.ledger import Charge, Ledger
-from dpcore.losses import check_loss
+from dpcore.losses import ExampleLosses, check_loss
 from dpcore.noise import ClippedSum, NoiseSource, add_gaussian_noise
 from dpcore.sampling import PoissonSampler, poisson_batches, sampling_rng
 from dpcore.session import Session, active_session
-from dpcore.validation import check_model
+from dpcore.validation import check_callbacks, check_fit_arguments, check_losses, check_model
 
 
 class PrivateModel(keras.Model):  # type: ignore[misc]
@@ -80,6 +80,10 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         self._prepaid_steps = 0
         self._payable_steps = 0
         self._target_is_spent = False
+        self._method: Method | None = None
+        self._clipped = tf.function(self._clipped_gradients, reduce_retracing=True)
+        if hasattr(model, "output_names"):
+            self.output_names = model.output_names
         self.built = model.built
 
     @property
@@ -112,10 +116,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         super().compile(
             optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=weighted, **kwargs
         )
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            raise NotSupportedError(
-                "loss scaling (mixed_float16) is not supported yet: use mixed_bfloat16 or float32."
-            )
+        if self._compile_loss is not None:
+            self._example_losses = ExampleLosses(self._compile_loss)
+        self._method = None
 
     def fit(
         self,
@@ -132,6 +135,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
+        validation_is_public: bool = False,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Trains with DP-SGD; arguments as in ``keras.Model.fit``, with these differences.
@@ -142,17 +146,25 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
           batch_size: must be left out, or equal ``config.expected_batch_size``.
           shuffle: without meaning: every step draws a Poisson sample.
           steps_per_epoch: by default the number of examples / the expected batch size, rounded up.
+          validation_is_public: the rows of ``validation_data`` are nobody's personal data, so that callbacks
+            may stop or choose by ``val_`` metrics.
 
         Raises:
           NotPrivateError: the loss mixes examples, or non-trainable weights changed during training.
           NotSupportedError: class weights, several replicas, generators.
           ConfigError: an argument contradicts the configuration, or a target is already spent.
         """
-        self._check_compiled_for_fit(batch_size, class_weight)
+        self._check_compiled_for_fit(batch_size)
+        check_fit_arguments(
+            class_weight=class_weight,
+            validation_split=validation_split,
+            validation_is_public=validation_is_public,
+        )
+        check_callbacks(callbacks, validation_is_public=validation_is_public)
         arrays = training_arrays(x, y, sample_weight)
         if validation_split and validation_data is None:
             arrays, validation_data = split_validation(arrays, validation_split)
-        self._check_loss(arrays)
+        self._rehearse(arrays)
         num_examples = len(arrays[2])
         sampler = PoissonSampler(
             num_examples=num_examples, expected_batch_size=self._dp_config.expected_batch_size
@@ -183,19 +195,22 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of DP-SGD on a padded Poisson batch ``(x, y, sample_weight)``."""
         x, y, weight = data
-        step = clipped_gradients(
-            self.inner, self._example_loss, x, y, weight, l2_norm_clip=self._dp_config.l2_norm_clip
-        )
-        noised = add_gaussian_noise(
-            ClippedSum(step.sum, self._dp_config.l2_norm_clip),
+        step: ClippedGradients = self._clipped(x, y, weight)
+        # Divided by a public constant, the sum moves by that much less with any one example.
+        clipped = ClippedSum(step.sum, self._dp_config.l2_norm_clip / self._dp_config.expected_batch_size)
+        gradients = add_gaussian_noise(
+            clipped,
             noise_multiplier=self._noise_multiplier or 0.0,
             source=self._noise,
+            jit_compile=self.jit_compile,
         )
-        gradients = [value / self._dp_config.expected_batch_size for value in noised]
-        self.optimizer.apply_gradients(
-            zip(self._regularized(gradients), self.inner.trainable_variables, strict=True)
-        )
-        self._loss_tracker.update_state(step.losses, sample_weight=is_example(weight))
+        self._apply(self._regularized(gradients))
+        examples = is_example(weight)
+        self._loss_tracker.update_state(step.losses, sample_weight=examples)
+        if self._compile_loss.metrics:
+            self._example_losses(y, step.outputs, weight)
+            for tracker, losses in zip(self._compile_loss.metrics, self._example_losses.seen, strict=True):
+                tracker.update_state(losses, sample_weight=examples)
         logs: dict[str, Any] = self.compute_metrics(x, y, step.outputs, sample_weight=weight)
         return logs
 
@@ -225,9 +240,38 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         """Saves the inner model; as in Keras."""
         return self.inner.save(*args, **kwargs)
 
-    def _example_loss(self, x: Any, y: Any, outputs: Any, weight: tf.Tensor) -> tf.Tensor:
-        del x
-        return self._compile_loss(y, outputs, weight)
+    def _clipped_gradients(self, x: Any, y: Any, weight: tf.Tensor) -> ClippedGradients:
+        if self._method is None:
+            raise NotPrivateError("train_step runs outside fit(), on a batch of unknown origin.")
+        return self._method(
+            self.inner,
+            self._example_losses,
+            x,
+            y,
+            weight,
+            l2_norm_clip=self._dp_config.l2_norm_clip,
+            divisor=self._dp_config.expected_batch_size,
+            loss_scale=self._loss_scale,
+        )
+
+    @property
+    def _loss_scale(self) -> float:
+        """A public constant. A scale that adapts to overflows would look at the data without noise.
+
+        Over the batch size, because the loss of an example is not the mean over a batch that it is in Keras.
+        """
+        optimizer = self.optimizer
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        scale = optimizer.initial_scale if scaled else optimizer.loss_scale_factor
+        return float(scale) / self._dp_config.expected_batch_size if scale else 1.0
+
+    def _apply(self, gradients: list[tf.Tensor]) -> None:
+        optimizer = self.optimizer
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            optimizer = optimizer.inner_optimizer
+        elif optimizer.loss_scale_factor:
+            gradients = [gradient * optimizer.loss_scale_factor for gradient in gradients]
+        optimizer.apply_gradients(zip(gradients, self.inner.trainable_variables, strict=True))
 
     def _regularized(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         variables = self.inner.trainable_variables
@@ -240,7 +284,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         )
         return [a + b for a, b in zip(gradients, penalties, strict=True)]
 
-    def _check_compiled_for_fit(self, batch_size: int | None, class_weight: Any) -> None:
+    def _check_compiled_for_fit(self, batch_size: int | None) -> None:
         self._assert_compile_called("fit")
         expected = self._dp_config.expected_batch_size
         if batch_size not in (None, expected):
@@ -248,17 +292,21 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
                 f"batch_size must be left out or equal expected_batch_size={expected}; got {batch_size}. "
                 "The batch size is part of what is accounted for."
             )
-        if class_weight is not None:
-            raise NotSupportedError("class_weight is not supported yet: pass sample_weight.")
         if self.distribute_strategy.num_replicas_in_sync > 1:
             raise NotSupportedError("training on several replicas is not supported yet: use one device.")
         if self._compile_loss is None:
             raise ConfigError("compile() needs a loss: its gradient is what is clipped.")
+        check_losses(self.loss)
         check_model(self.inner)
 
-    def _check_loss(self, arrays: tuple[Any, Any, Any]) -> None:
-        x, y = tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:1]), arrays[:2])
-        check_loss(self.loss, self._compile_loss, y, self.inner(x, training=False))
+    def _rehearse(self, arrays: tuple[Any, Any, Any]) -> None:
+        """Tries the loss and the model, once after each compile()."""
+        if self._method is None:
+            x, y = tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:8]), arrays[:2])
+            outputs = self.inner(x, training=False)
+            check_model(self.inner)  # again, now that every layer knows its shapes
+            check_loss(self.loss, self._compile_loss, self._example_losses, y, outputs)
+            self._method = rehearse(self.inner, self._example_losses, x, y)
 
     def _prepare_charges(self, sampler: PoissonSampler, steps_per_epoch: int, steps: int) -> None:
         target = self._dp_config.target

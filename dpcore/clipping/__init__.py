@@ -5,13 +5,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dpcore.clipping.clip import clip_factors
-from dpcore.clipping.per_example import ClippedGradients, clipped_gradients
+from dpcore.clipping.book_keeping import ClippedGradients, is_example
+from dpcore.clipping.rehearsal import Method, rehearse
+from dpcore.clipping.rules import register_rule
 from dpcore.config import require_positive
-from dpcore.losses import as_loss, check_loss
+from dpcore.losses import ExampleLoss, as_loss, check_loss
 from dpcore.validation import check_model
 
-__all__ = ["ClippedGradients", "clip_factors", "clipped_gradient_sum", "clipped_gradients"]
+__all__ = [
+    "ClippedGradients",
+    "Method",
+    "clipped_gradient_sum",
+    "is_example",
+    "register_rule",
+    "rehearse",
+]
 
 
 def clipped_gradient_sum(
@@ -45,20 +53,20 @@ def clipped_gradient_sum(
     """
     require_positive("l2_norm_clip", l2_norm_clip)
     x, y = tf.nest.map_structure(tf.convert_to_tensor, (x, y))
-    rows = tf.shape(tf.nest.flatten(x)[0])[0]
+    rows = tf.nest.flatten(x)[0].shape[0]
     weights = tf.ones([rows]) if sample_weight is None else tf.cast(sample_weight, tf.float32)
-    example_loss = as_loss(loss)
     check_model(model)
-    if tf.nest.flatten(x)[0].shape[0] == 0:
+    if rows == 0:
         return [tf.zeros_like(variable) for variable in model.trainable_variables], tf.zeros([0])
+    total = as_loss(loss)
     first = tf.nest.map_structure(lambda t: t[:1], (x, y))
-    check_loss(loss, example_loss, first[1], model(first[0]))
-    result = clipped_gradients(
-        model,
-        lambda _, y1, outputs, w1: example_loss(y1, outputs, w1),
-        x,
-        y,
-        weights,
-        l2_norm_clip=l2_norm_clip,
-    )
-    return result.sum, result.norms
+    losses = ExampleLoss(total)
+    check_loss(loss, total, losses, first[1], model(first[0]))
+    method = rehearse(model, losses, x, y)
+
+    def gradients(x: Any, y: Any, weights: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+        result = method(model, losses, x, y, weights, l2_norm_clip=l2_norm_clip)
+        return result.sum, result.norms
+
+    sums, norms = tf.function(gradients)(x, y, weights)
+    return sums, norms

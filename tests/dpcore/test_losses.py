@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from dpcore.clipping import clipped_gradient_sum
 from dpcore.errors import ConfigError, NotPrivateError
-from dpcore.losses import as_loss, check_loss
+from dpcore.losses import ExampleLoss, as_loss, check_loss
 from tests.dpcore.clipping import models
 
 
@@ -13,6 +13,7 @@ def check(loss, y=None, outputs=None):
     check_loss(
         loss,
         as_loss(loss),
+        ExampleLoss(as_loss(loss)),
         tf.zeros([1, 4]) if y is None else y,
         tf.zeros([1, 4]) if outputs is None else outputs,
     )
