@@ -19,7 +19,7 @@ from dpcore.config import require_non_negative
 from dpcore.errors import NotSupportedError
 
 # Pairs of normals made at a time: what they need stays in the cache, and threads seldom wait for Python.
-_PAIRS = 1 << 16
+_PAIRS = 1 << 14
 _PAIR_BYTES = 12
 # TensorFlow takes arrays of NumPy as they are if they start at a multiple of so many float32.
 _ALIGNED = 16
@@ -146,23 +146,30 @@ def _aes_normals(count: int, next_key: Callable[[], bytes], stddev: float = 1.0)
     memory = np.empty(2 * pairs + _ALIGNED, np.float32)
     first = -memory.ctypes.data // memory.itemsize % _ALIGNED
     normals = memory[first : first + 2 * pairs].reshape(2, pairs)
-    starts = range(0, pairs, _PAIRS)
-    fill = functools.partial(_fill, normals, key, stddev)
-    if len(starts) == 1:
+    workers = min(-(-pairs // _PAIRS), os.cpu_count() or 1)
+    chunks = -(-pairs // (_PAIRS * workers)) * _PAIRS
+    fill = functools.partial(_fill, normals, key, stddev, chunks)
+    if workers == 1:
         fill(0)
     else:
-        with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as threads:
-            list(threads.map(fill, starts))
+        with ThreadPoolExecutor(workers) as threads:
+            list(threads.map(fill, range(0, pairs, chunks)))
     return normals.ravel()[:count]
 
 
-def _fill(normals: np.ndarray, key: bytes, stddev: float, start: int) -> None:
-    part = normals[:, start : start + _PAIRS]
-    size = part.shape[1]
-    bits = _keystream(key, start * _PAIR_BYTES // 16).update(_ZEROS[: _PAIR_BYTES * size])
-    radius = np.frombuffer(bits, "<i8", size)
-    angle = np.frombuffer(bits, "<i4", size, offset=8 * size)
-    _box_muller_into(part, radius.astype(np.float32), angle.astype(np.float32), stddev)
+def _fill(normals: np.ndarray, key: bytes, stddev: float, pairs: int, first: int) -> None:
+    """Makes so many pairs from the first on, in memory that is used again for every chunk of them."""
+    keystream = _keystream(key, first * _PAIR_BYTES // 16)
+    bits = bytearray(len(_ZEROS) + 15)  # as much as OpenSSL may want
+    memory = np.empty([2, _PAIRS], np.float32)
+    for start in range(first, min(first + pairs, normals.shape[1]), _PAIRS):
+        part = normals[:, start : start + _PAIRS]
+        size = part.shape[1]
+        keystream.update_into(_ZEROS[: _PAIR_BYTES * size], bits)
+        radius, angle = memory[:, :size]
+        radius[:] = np.frombuffer(bits, "<i8", size)
+        angle[:] = np.frombuffer(bits, "<i4", size, offset=8 * size)
+        _box_muller_into(part, radius, angle, stddev)
 
 
 def _keystream(key: bytes, first_block: int = 0) -> CipherContext:
