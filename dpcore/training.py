@@ -164,6 +164,8 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         arrays = training_arrays(x, y, sample_weight)
         if validation_split and validation_data is None:
             arrays, validation_data = split_validation(arrays, validation_split)
+        self._build(arrays[0])
+        frozen = [variable.numpy() for variable in _state(self.inner)]
         self._rehearse(arrays)
         num_examples = len(arrays[2])
         sampler = PoissonSampler(
@@ -173,7 +175,6 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         # Keras completes the last execution of an epoch, so an epoch may have more steps than were asked for.
         executed = -(-steps_per_epoch // self.steps_per_execution) * self.steps_per_execution
         self._prepare_charges(sampler, executed, executed * (epochs - initial_epoch))
-        frozen = [variable.numpy() for variable in _state(self.inner)]
         try:
             history = super().fit(
                 poisson_batches(arrays, sampler, self._sampling_rng),
@@ -298,6 +299,11 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
             raise ConfigError("compile() needs a loss: its gradient is what is clipped.")
         check_losses(self.loss)
         check_model(self.inner)
+
+    def _build(self, x: Any) -> None:
+        """Builds a model without declared inputs, without showing it the data."""
+        if not self.inner.built:
+            self.inner(tf.nest.map_structure(lambda a: tf.zeros_like(a[:1]), x), training=False)
 
     def _rehearse(self, arrays: tuple[Any, Any, Any]) -> None:
         """Tries the loss and the model, once after each compile()."""
