@@ -167,7 +167,7 @@ def _patches(layer: Any, images: tf.Tensor, kernel_size: tuple[int, ...]) -> tf.
     inner: Any = 1
     for axis in reversed(range(len(sizes))):
         # [batch, outer, size, inner, row] -> [batch, outer, place, inner, kernel place, row]
-        outer, size = _product(sizes[:axis]), sizes[axis]
+        outer, size = math.prod(sizes[:axis]), sizes[axis]
         seen = tf.range(places[axis])[:, None] * strides[axis]
         seen = seen + tf.range(kernel_size[axis]) * dilations[axis]
         index = tf.range(outer)[:, None, None, None] * size + seen[:, None, :]
@@ -206,13 +206,6 @@ def _sizes(images: tf.Tensor) -> list[Any]:
     """Sizes of the axes between the first and the last, as numbers where they are known."""
     dynamic = tf.shape(images)
     return [size if size is not None else dynamic[i + 1] for i, size in enumerate(images.shape[1:-1])]
-
-
-def _product(sizes: list[Any]) -> Any:
-    result: Any = 1
-    for size in sizes:
-        result = result * size
-    return result
 
 
 def _at_least_0(value: Any) -> Any:
