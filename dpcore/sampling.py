@@ -5,7 +5,6 @@ come out differ in size; they are padded with zero rows that carry no weight, so
 """
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,19 +91,16 @@ def poisson_batches(arrays: Any, sampler: PoissonSampler, rng: np.random.Generat
     """
     tensors = tf.nest.map_structure(tf.convert_to_tensor, arrays)
 
-    def batches() -> Iterator[tuple[Indices, npt.NDArray[np.bool_]]]:
-        while True:
-            yield sampler.padded(rng)
-
-    def gather(indices: tf.Tensor, real: tf.Tensor) -> Any:
+    def batch(_: tf.Tensor) -> Any:
+        indices, real = tf.numpy_function(lambda: sampler.padded(rng), [], [tf.int64, tf.bool], stateful=True)
+        indices, real = tf.ensure_shape(indices, [None]), tf.ensure_shape(real, [None])
         return tf.nest.map_structure(lambda array: _rows(array, indices, real), tensors)
 
-    signature = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.bool))
     options = tf.data.Options()
     # There is nothing to tune, and an abandoned iterator would wait for the tuning thread, up to 10 seconds.
     options.autotune.enabled = False
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.map(gather).with_options(options)
+    # Not from_generator: once that has run, the process gives every large block back to the system.
+    return tf.data.Dataset.counter().map(batch).with_options(options)
 
 
 def _rows(array: tf.Tensor, indices: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
