@@ -11,10 +11,7 @@ import importlib.util
 import io
 import json
 import os
-import re
-import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +19,8 @@ from string import Formatter
 from typing import NamedTuple
 
 import numpy as np
-from faker import Faker
-from faker.providers.address.en_US import Provider as EnglishAddresses
 
-from components.pii.scrubber import PSEUDONYM_HEX_DIGITS
+from pipelines.taxi.people import People, Rider
 
 SEED = 2013
 RIDERS_PER_TRIP = 0.3
@@ -71,10 +66,6 @@ _ENTITIES = {
     "card": "CREDIT_CARD",
     "receipt": "RECEIPT_NUMBER",
 }
-_LOCALES = {"en_US": 0.6, "es_MX": 0.15, "en_IN": 0.1, "pl_PL": 0.1, "fr_FR": 0.05}
-_ABBREVIATIONS = ("Ave", "St", "Blvd", "Pl", "Ter", "Ct", "Dr", "Pkwy", "Avenue", "Street", "Road")
-_COMPASS = ("N", "S", "W", "E", "N.", "S.", "W.", "North", "South", "West")
-_COMMON_WORDS = frozenset(("apt", "suite", "unit", "chicago", "north", "south", "west", "east"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +88,6 @@ class TaxiData(NamedTuple):
     truth: Path
 
 
-class Survival(NamedTuple):
-    """Of the personal values that were generated, how many still stand in what came out."""
-
-    generated: int
-    survived: int
-
-
-class _Rider(NamedTuple):
-    identifier: str
-    first: str
-    name: str
-    email: str
-    phone: str
-    home: str
-    card: str
-    brand_of_card: str
-
-
 def generate(directory: str | os.PathLike[str], *, rows: int | None = None, seed: int = SEED) -> TaxiData:
     """Writes ``trips/trips.csv`` and ``truth.jsonl`` into the directory.
 
@@ -130,7 +103,7 @@ def generate(directory: str | os.PathLike[str], *, rows: int | None = None, seed
     with _real_trips().open(encoding="utf-8", newline="") as stream:
         trips = list(csv.DictReader(stream))[:rows]
     rng = np.random.default_rng(seed)
-    people = _People(rng, seed)
+    people = People(rng, seed, avoided=_VOCABULARY, cards=CARDS)
     riders = [people.rider(number) for number in range(max(1, round(len(trips) * RIDERS_PER_TRIP)))]
     drivers = [people.first_name() for _ in range(400)]
     truth: list[PersonalValue] = []
@@ -152,189 +125,8 @@ def load_truth(path: str | os.PathLike[str]) -> list[PersonalValue]:
         return [PersonalValue(**json.loads(line)) for line in lines]
 
 
-def read_texts(file_pattern: str) -> Iterator[tuple[int, str]]:
-    """For each Example in TFRecord files: its ``trip_start_timestamp``, and all its text in one.
-
-    Pseudonyms are left out: their digits are random, and would be taken for those of a card now and then.
-    """
-    import tensorflow as tf  # Slow to import, and only this function needs it.
-
-    files = sorted(tf.io.gfile.glob(file_pattern))
-    for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
-        features = tf.train.Example.FromString(record).features.feature
-        texts = [cell.decode() for feature in features.values() for cell in feature.bytes_list.value]
-        yield features["trip_start_timestamp"].int64_list.value[0], _PSEUDONYM.sub("", "\n".join(texts))
-
-
-def survivors(truth: Iterable[PersonalValue], texts: Iterable[tuple[int, str]]) -> dict[str, Survival]:
-    """Counts, by entity type, the generated values of which a distinctive part still stands in the output.
-
-    A distinctive part is, whatever its case: any name of three letters or more of a person; of an address,
-    the street's name or a number of four digits or more (all of it, where it has neither); the local part
-    of an e-mail address with its @; the last seven digits of a phone number, however grouped; the last
-    four digits of a card; the last group of a receipt number.
-
-    Examples are shuffled, so a value is looked for in every output that has its row's
-    ``trip_start_timestamp`` (at most three rows share one): the count can be a little too high, never too
-    low. Values of rows that did not come out count as generated and not survived.
-
-    Args:
-      truth: what was generated.
-      texts: for each row that came out, its ``trip_start_timestamp`` and all its text.
-    """
-    outputs: dict[int, list[str]] = defaultdict(list)
-    for timestamp, text in texts:
-        outputs[timestamp] += [text.casefold(), _digits(text)]
-    generated: dict[str, int] = defaultdict(int)
-    survived: dict[str, int] = defaultdict(int)
-    for value in truth:
-        generated[value.entity_type] += 1
-        parts = distinctive_parts(value.entity_type, value.value)
-        survived[value.entity_type] += any(
-            _stands(part, text) for part in parts for text in outputs[value.trip_start_timestamp]
-        )
-    return {kind: Survival(count, survived[kind]) for kind, count in sorted(generated.items())}
-
-
-def distinctive_parts(entity_type: str, value: str) -> list[str]:
-    """What of a value must not be left: see :func:`survivors`."""
-    value = value.casefold()
-    if entity_type == "PHONE_NUMBER":
-        digits = "".join(filter(str.isdigit, value.partition("ext")[0]))
-        return [digits[-7:]]
-    if entity_type == "EMAIL_ADDRESS":
-        return [value.partition("@")[0] + "@"]
-    if entity_type == "RECEIPT_NUMBER":
-        return [value.rpartition("-")[2]]
-    if entity_type == "PERSON":
-        return [part for part in value.split() if len(part) >= 3]
-    if entity_type == "ADDRESS":
-        words = [word for word in value.replace(",", " ").split() if _is_distinctive(word)]
-        return words or [value.partition(",")[0]]
-    return [value]
-
-
-def _is_distinctive(word: str) -> bool:
-    if word[0].isdigit():
-        return len(word) >= 4
-    street = word.strip(".")
-    return len(street) >= 3 and street not in _COMMON_WORDS and street not in _SUFFIXES
-
-
-def _stands(part: str, text: str) -> bool:
-    """Whether the part is in the text, and not inside a longer word or number."""
-    start = text.find(part)
-    while start >= 0:
-        before, after = text[start - 1 : start], text[start + len(part) :][:1]
-        if not (_continues(before, part[0]) or _continues(after, part[-1])):
-            return True
-        start = text.find(part, start + 1)
-    return False
-
-
-def _continues(neighbour: str, edge: str) -> bool:
-    return neighbour.isdigit() if edge.isdigit() else edge.isalpha() and neighbour.isalpha()
-
-
-def _digits(text: str) -> str:
-    """The last seven digits of everything that could be a phone number, one after another."""
-    compact = text.translate(_GROUPING)
-    runs = "".join(char if char.isdigit() else " " for char in compact).split()
-    return " ".join(run[-7:] for run in runs if len(run) >= 7)
-
-
-class _People:
-    """Draws people, addresses and numbers. No name is a word of the templates, so one that stands in the
-    output was left there."""
-
-    def __init__(self, rng: np.random.Generator, seed: int) -> None:
-        self._rng = rng
-        self._fakers = [Faker(locale) for locale in _LOCALES]
-        for faker in self._fakers:
-            faker.seed_instance(seed)
-        self._shares = list(_LOCALES.values())
-        self._places = [self._address() for _ in range(1_500)]
-
-    def rider(self, number: int) -> _Rider:
-        first, faker = self.first_name(), self._faker()
-        last = self._distinct(faker.last_name)
-        brand = CARDS[self._rng.integers(len(CARDS))]
-        return _Rider(
-            identifier=f"R{number:06d}",
-            first=first,
-            name=f"{first} {last}",
-            email=self._email(first, last),
-            phone=self._phone(),
-            home=self._address(),
-            card=f"{self._rng.integers(10_000):04d}",
-            brand_of_card=brand,
-        )
-
-    def first_name(self) -> str:
-        return self._distinct(self._faker().first_name)
-
-    def place(self) -> str:
-        return self._places[self._rng.integers(len(self._places))]
-
-    def receipt_number(self, day: datetime) -> str:
-        serial, check = self._rng.integers(100_000, 1_000_000), self._rng.integers(1_000, 10_000)
-        forms = (
-            f"R-{check}-{serial}",
-            f"CHI-{check}-{serial}",
-            f"{day:%Y%m%d}-{serial}",
-            f"LS{serial}K{check}",
-        )
-        return forms[self._rng.integers(len(forms))]
-
-    def _faker(self) -> Faker:
-        return self._fakers[self._rng.choice(len(self._fakers), p=self._shares)]
-
-    @staticmethod
-    def _distinct(draw: Callable[[], str]) -> str:
-        while not _VOCABULARY.isdisjoint((name := draw()).casefold().replace("-", " ").split()):
-            pass
-        return name
-
-    def _email(self, first: str, last: str) -> str:
-        given, family, number = _ascii(first), _ascii(last), self._rng.integers(100)
-        local = (
-            f"{given}.{family}",
-            f"{given}{family}{number}",
-            f"{given[0]}{family}{number}",
-            f"{family}_{given}",
-        )
-        domain = ("example.com", "example.org", "mail.example.net")
-        return f"{local[self._rng.integers(len(local))]}@{domain[self._rng.integers(len(domain))]}"
-
-    def _phone(self) -> str:
-        area, last = (312, 773, 872)[self._rng.integers(3)], f"{self._rng.integers(10_000):04d}"
-        forms = (
-            f"({area}) 555-{last}",
-            f"{area}-555-{last}",
-            f"{area}.555.{last}",
-            f"{area} 555 {last}",
-            f"+1 {area} 555 {last}",
-            f"{area}555{last}",
-            f"({area})555-{last} ext. {self._rng.integers(10, 100)}",
-        )
-        return forms[self._rng.integers(len(forms))]
-
-    def _address(self) -> str:
-        faker, rng = self._fakers[0], self._rng
-        if rng.random() < 0.5:
-            address = self._distinct(faker.street_address)
-        else:
-            street = f"{rng.integers(18, 112)}th" if rng.random() < 0.1 else self._distinct(faker.last_name)
-            compass, suffix = (
-                _COMPASS[rng.integers(len(_COMPASS))],
-                _ABBREVIATIONS[rng.integers(len(_ABBREVIATIONS))],
-            )
-            address = f"{rng.integers(1, 10_000)} {compass} {street} {suffix}"
-        return address + (f", Chicago, IL {rng.integers(60_601, 60_662)}" if rng.random() < 0.25 else "")
-
-
 def _receipt(
-    trip: Mapping[str, str], rider: _Rider, driver: str, people: _People, rng: np.random.Generator
+    trip: Mapping[str, str], rider: Rider, driver: str, people: People, rng: np.random.Generator
 ) -> tuple[str, list[tuple[str, int, int]]]:
     day = datetime.fromtimestamp(int(trip["trip_start_timestamp"]), tz=UTC)
     places = [rider.home, people.place()]
@@ -415,19 +207,12 @@ def _write_if_new(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _ascii(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name.replace("ł", "l").replace("Ł", "L"))
-    return "".join(char for char in plain.casefold() if char.isascii() and char.isalnum())
-
-
 def _words(texts: Iterable[str]) -> frozenset[str]:
     literals = (literal for text in texts for literal, *_ in Formatter().parse(text))
     return frozenset("".join(c if c.isalpha() else " " for c in " ".join(literals)).casefold().split())
 
 
-_PSEUDONYM = re.compile(rf"\b[0-9a-f]{{{PSEUDONYM_HEX_DIGITS}}}\b")
-_GROUPING = str.maketrans("", "", " .-()")
-_SUFFIXES = frozenset(word.casefold() for word in (*EnglishAddresses.street_suffixes, *_ABBREVIATIONS))
+# A name that stands in what comes out was left there, because no name is a word of the templates.
 _VOCABULARY = _words(
     (*TEMPLATES, *CARD_TEMPLATES, OTHER_PAYMENT, BRAND, *CARDS, *calendar.month_name)
 ) | _words(

@@ -8,6 +8,7 @@ from pipelines.places import Places
 from pipelines.records import Run
 from pipelines.settings import Settings, load_settings
 from pipelines.taxi import data
+from pipelines.taxi.survivors import Survival, count_survivors, read_texts
 
 SETTINGS = Path(__file__).parent / "settings.yaml"
 _KEY_VARIABLE = "TFX_PRIVACY_PSEUDONYM_KEY"
@@ -20,13 +21,13 @@ def demo_settings(places: Places) -> Settings:
     return load_settings(SETTINGS, for_demo=True).model_copy(update={"input": trips})
 
 
-def survivors(run: Run, places: Places) -> dict[str, data.Survival]:
+def survivors(run: Run, places: Places) -> dict[str, Survival]:
     """Of the personal values that were generated, how many came through the scrub, by entity type."""
     examples = next(
         o for s in run.steps if s.name == "ScrubbingExampleGen" for o in s.outputs if o.key == "examples"
     )
     truth = data.load_truth(places.data / "truth.jsonl")
-    return data.survivors(truth, data.read_texts(f"{examples.uri}/Split-*/*"))
+    return count_survivors(truth, read_texts(f"{examples.uri}/Split-*/*"))
 
 
 def _provide_key(file: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from components.pii.files import scrub_file
 from components.pii.policy import load_policy, missing_columns
-from pipelines.taxi import data
+from pipelines.taxi import data, survivors
 
 POLICY = Path(data.__file__).with_name("scrub_policy.yaml")
 ROWS = 300
@@ -82,7 +82,7 @@ def test_no_rows_are_refused(tmp_path: Path) -> None:
 
 
 def test_before_the_scrub_every_value_stands(taxi: data.TaxiData, trips: list[dict[str, str]]) -> None:
-    for kind, count in data.survivors(data.load_truth(taxi.truth), _texts(trips)).items():
+    for kind, count in survivors.count_survivors(data.load_truth(taxi.truth), _texts(trips)).items():
         assert count.survived == count.generated > 0, kind
 
 
@@ -91,7 +91,7 @@ def test_after_the_scrub_none_does(taxi: data.TaxiData, tmp_path: Path) -> None:
     report = scrub_file(
         taxi.trips / "trips.csv", tmp_path / "out.csv", policy, b"k" * 16, tmp_path / "dead.jsonl"
     )
-    left = data.survivors(data.load_truth(taxi.truth), _texts(_rows(tmp_path / "out.csv")))
+    left = survivors.count_survivors(data.load_truth(taxi.truth), _texts(_rows(tmp_path / "out.csv")))
     assert {kind: count.survived for kind, count in left.items()} == dict.fromkeys(left, 0)
     assert (report.rows_out, report.residual_findings) == (ROWS, 0)
 
@@ -116,8 +116,8 @@ def test_after_the_scrub_none_does(taxi: data.TaxiData, tmp_path: Path) -> None:
 )
 def test_a_part_that_identifies_is_a_survivor(entity: str, value: str, left: str, survives: bool) -> None:
     truth = [data.PersonalValue(0, 7, "receipt", entity, 0, len(value), value)]
-    assert data.survivors(truth, [(7, left)]) == {entity: data.Survival(1, int(survives))}
-    assert data.survivors(truth, [(8, left)]) == {entity: data.Survival(1, 0)}
+    assert survivors.count_survivors(truth, [(7, left)]) == {entity: survivors.Survival(1, int(survives))}
+    assert survivors.count_survivors(truth, [(8, left)]) == {entity: survivors.Survival(1, 0)}
 
 
 def test_examples_give_their_texts(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_examples_give_their_texts(tmp_path: Path) -> None:
     path = str(tmp_path / "data.gz")
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
         writer.write(example.SerializeToString())
-    assert list(data.read_texts(str(tmp_path / "*.gz"))) == [(7, "Zoë")]
+    assert list(survivors.read_texts(str(tmp_path / "*.gz"))) == [(7, "Zoë")]
 
 
 def test_the_policy_decides_about_every_column(trips: list[dict[str, str]]) -> None:
