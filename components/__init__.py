@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from components.dp_trainer.component import DPTrainer
     from components.privacy_evaluator.component import PrivacyEvaluator
     from components.privacy_gate.component import PrivacyGate
+    from components.scrub_validator.component import ScrubValidator
     from components.scrubbing_example_gen.component import ScrubbingExampleGen
 
 _HOMES = {
@@ -24,6 +25,7 @@ _HOMES = {
     "PrivacyLedger": "components.artifacts",
     "PrivacyReport": "components.artifacts",
     "ScrubReport": "components.artifacts",
+    "ScrubValidator": "components.scrub_validator.component",
     "ScrubbingExampleGen": "components.scrubbing_example_gen.component",
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "PrivacyLedger",
     "PrivacyReport",
     "ScrubReport",
+    "ScrubValidator",
     "ScrubbingExampleGen",
 ]
 

@@ -1,12 +1,13 @@
-"""The command line: run a pipeline, look at runs, do the privacy arithmetic, scrub a file."""
+"""The command line: run a pipeline, look at runs, do the privacy arithmetic, scrub files."""
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 # Before anything imports TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -16,17 +17,22 @@ import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.text import Text
 
 from components.documents import DocumentError
 from dpcore.errors import ConfigError, DpError
 from pipelines.places import Places
+
+if TYPE_CHECKING:
+    from components.pii.files import Job
 
 app = typer.Typer(
     help="Train on personal data with differential privacy, and prove what leaked.",
@@ -37,6 +43,8 @@ app = typer.Typer(
 
 WORKDIR = Path("work")
 REFUSED = 3
+SMALL = 2**20  # bytes for which another process does not pay
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 MetadataOption = Annotated[
     str | None, typer.Option(help="ML Metadata store, sqlite:///PATH; by default the work folder's.")
@@ -220,36 +228,57 @@ def noise(
 
 @app.command()
 def scrub(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A CSV file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where the scrubbed rows go.")],
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A file, a folder, or a pattern in quotes ('data/*.csv').")
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="A file; a folder where there are several inputs.")
+    ],
     policy: Annotated[Path, typer.Option(help="What happens to each column (YAML).")],
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; by default one for each core, fewer for small files."),
+    ] = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, jsonl, parquet, tfrecord or avro; by default the names tell."),
+    ] = None,
 ) -> None:
-    """Scrub a CSV file by a policy, without TFX. Rejected rows are listed beside the output."""
-    from components.pii.files import scrub_file
+    """Scrub files by a policy, without TFX: CSV, JSON lines, Parquet, TFRecord or Avro, the same format out.
+
+    Each output is whole or not there. Rejected rows are listed beside it, by their line and the reason.
+    Exit status: 0 all files are scrubbed, 1 at least one is not.
+    """
+    from components.pii import files, folders
     from components.pii.policy import load_key, load_policy
     from pipelines import display
 
     console = Console()
-    dead_letters = target.with_name(target.name + ".dead_letters.jsonl")
     with _told_in_words(console):
         rules = load_policy(policy)
-        with Progress(
-            SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn(), console=console
-        ) as bar:
-            task = bar.add_task("scrub", total=None)
-            report = scrub_file(
-                source,
-                target,
-                rules,
-                load_key(rules),
-                dead_letters,
-                lambda rows: bar.update(task, completed=rows),
-                policy_source=str(policy),
-            )
-    console.print(display.as_rich(display.scrub_report_table(report)))
-    console.print(f"{report.rows_out:,} of {report.rows_in:,} rows: {target}", soft_wrap=True)
-    if report.rows_rejected:
-        console.print(f"{report.rows_rejected:,} rejected: {dead_letters}", soft_wrap=True)
+        key = load_key(rules)
+        jobs = [
+            files.plan(one, out, rules, policy_source=str(policy), file_format=file_format)
+            for one, out in folders.pairs(source, target)
+        ]
+        if workers is None:
+            workers = min(CORES, 1 + sum(job.source.stat().st_size for job in jobs) // SMALL)
+        started = time.perf_counter()
+        with _rows_and_bytes(console, jobs) as progress:
+            results = list(folders.run_all(jobs, rules, key, workers=workers, progress=progress))
+        seconds = time.perf_counter() - started
+    if any(not isinstance(report, Exception) for _, report in results):
+        for table in display.scrubbed_tables(results, seconds):
+            console.print(display.as_rich(table))
+        rows_in, rows_out = display.scrubbed_rows(results)
+        console.print(f"{rows_out:,} of {rows_in:,} rows: {target}", soft_wrap=True, highlight=False)
+    for job, report in sorted(results, key=lambda result: result[0].source):
+        if isinstance(report, Exception):
+            console.print(Text(f"error: {report}", style="red"), soft_wrap=True)
+        elif report.rows_rejected:
+            console.print(f"{report.rows_rejected:,} rejected: {job.dead_letters}", soft_wrap=True)
+    if any(isinstance(report, Exception) for _, report in results):
+        raise typer.Exit(1)
 
 
 def _poisson(examples: int, batch_size: int, epochs: float) -> tuple[float, int]:
@@ -280,6 +309,32 @@ def _told_in_words(console: Console, *, log: Path | None = None) -> Iterator[Non
         console.print(Text(f"{type(error).__name__}: {first}", style="red"), soft_wrap=True)
         console.print(f"The whole story is in {log}.", soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _rows_and_bytes(console: Console, jobs: "Sequence[Job]") -> "Iterator[Callable[[Job, int, int], None]]":
+    """A bar over the bytes of all files, with the rows so far and the time that is left."""
+    rows = dict.fromkeys((job.source for job in jobs), 0)
+    read = dict.fromkeys((job.source for job in jobs), 0)
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        size = sum(job.source.stat().st_size for job in jobs)
+        task = bar.add_task("scrub", total=size, rows=0)
+
+        def progress(job: "Job", done: int, position: int) -> None:
+            rows[job.source], read[job.source] = done, position
+            bar.update(task, completed=sum(read.values()), rows=sum(rows.values()))
+
+        yield progress
+        bar.update(task, completed=size)
 
 
 @contextmanager

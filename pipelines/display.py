@@ -1,9 +1,10 @@
 """A run on the terminal and on a page. Both are made of the same tables, and of ML Metadata alone."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich.box
 import rich.table
@@ -17,7 +18,11 @@ from components.privacy_evaluator.report import Epsilon, PrivacyReport, to_numbe
 from dpcore.accounting import rounded_up
 from pipelines.records import Output, Run
 
+if TYPE_CHECKING:
+    from components.pii.files import Job
+
 Survivors = Mapping[str, tuple[int, int]]
+Scrubbed = Sequence[tuple["Job", ScrubReport | Exception]]
 
 
 def steps_table(run: Run) -> Table:
@@ -80,6 +85,48 @@ def scrub_report_table(report: ScrubReport) -> Table:
     return Table(title="Scrubbed", header=("entity", "replaced"), rows=rows)
 
 
+def scrubbed_rows(results: Scrubbed) -> tuple[int, int]:
+    """The rows in and out of all files that were scrubbed."""
+    reports = [report for _, report in results if isinstance(report, ScrubReport)]
+    return sum(report.rows_in for report in reports), sum(report.rows_out for report in reports)
+
+
+def scrubbed_tables(results: Scrubbed, seconds: float) -> list[Table]:
+    """What became of files: rows of each, and what was replaced and what was left in all of them."""
+    rows: list[Sequence[str]] = []
+    found: Counter[str] = Counter()
+    residual: Counter[str] = Counter()
+    base = os.path.commonpath([job.source.parent for job, _ in results])
+    for job, report in sorted(results, key=lambda result: result[0].source):
+        name = os.path.relpath(job.source, base)
+        if isinstance(report, ScrubReport):
+            found.update(report.findings)
+            residual.update(report.residual)
+            counts = (report.rows_in, report.rows_out, report.rows_rejected)
+            rows.append((name, *(f"{count:,}" for count in counts)))
+        else:
+            rows.append((name, "failed", "", ""))
+    rows_in, rows_out = scrubbed_rows(results)
+    if len(rows) > 1:
+        rows.append(("all", f"{rows_in:,}", f"{rows_out:,}", f"{rows_in - rows_out:,}"))
+    files = Table(
+        title="Files",
+        header=("file", "rows in", "rows out", "rejected"),
+        rows=rows,
+        note=f"{rows_in / max(seconds, 1e-9):,.0f} rows a second, in {seconds:.1f} s.",
+    )
+    entities = [
+        (entity, f"{found[entity]:,}", f"{residual[entity]:,}") for entity in sorted({*found, *residual})
+    ]
+    replaced = Table(
+        title="Scrubbed",
+        header=("entity", "replaced", "residual"),
+        rows=entities,
+        note="residual: what patterns still find in the output, at a lower threshold; look at some of it.",
+    )
+    return [files, replaced] if entities else [files]
+
+
 def scrub_table(run: Run, survivors: Survivors | None = None) -> Table:
     """What was scrubbed, by entity type; and where the truth is known, what of it came through."""
     report = run.scrub_report
@@ -92,12 +139,23 @@ def scrub_table(run: Run, survivors: Survivors | None = None) -> Table:
         ]
         table = replace(table, header=("entity", "replaced", "generated", "survived"), rows=rows)
     columns = report.columns if report else {}
-    done = {
-        action: ", ".join(name for name, column in sorted(columns.items()) if column.action == action)
-        for action in ("detect", "pseudonymize", "drop")
-    }
-    note = " ".join(f"{action}: {names}." for action, names in done.items() if names)
-    return replace(table, note=note)
+    done: dict[str, list[str]] = {}
+    for name, column in sorted(columns.items()):
+        if column.action != "keep":
+            done.setdefault(column.action, []).append(name)
+    note = " ".join(f"{action}: {', '.join(names)}." for action, names in sorted(done.items()))
+    local = f" {report.local_statement}" if report and report.local_statement else ""
+    return replace(table, note=note + local)
+
+
+def specimen_table(run: Run) -> Table:
+    """What the scrub makes of values that nobody has; no row of the data is shown."""
+    shown = run.scrub_report.specimens if run.scrub_report else ()
+    return Table(
+        title="Before and after, on invented values",
+        header=("column", "before", "after"),
+        rows=[(one.column, one.before, one.after or "(empty)") for one in shown],
+    )
 
 
 def lineage_table(lineage: Sequence[tuple[Output, str]]) -> Table:
@@ -174,7 +232,7 @@ def page(runs: Mapping[str, Run], *, survivors: Survivors | None = None, tables:
     """The page about one run, or about several side by side; what was scrubbed is the first one's."""
     first = next(iter(runs.values()))
     columns = [column for name, run in runs.items() if (column := _column(name, run)) is not None]
-    shown = [scrub_table(first, survivors), *_all_steps(runs), *tables]
+    shown = [scrub_table(first, survivors), specimen_table(first), *_all_steps(runs), *tables]
     facts = {"Pipeline": first.pipeline, "Run": first.id}
     return render_page(columns, title="Privacy of a training run", facts=facts, tables=shown)
 

@@ -5,7 +5,14 @@ import tfx.v1 as tfx
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from components import CanaryInjector, DPTrainer, PrivacyEvaluator, PrivacyGate, ScrubbingExampleGen
+from components import (
+    CanaryInjector,
+    DPTrainer,
+    PrivacyEvaluator,
+    PrivacyGate,
+    ScrubbingExampleGen,
+    ScrubValidator,
+)
 from pipelines.places import Places
 from pipelines.settings import Settings
 
@@ -18,7 +25,8 @@ def create_pipeline(settings: Settings, places: Places) -> Pipeline:
         split_by=settings.split_by,
         splits=settings.splits,
     )
-    examples = example_gen.outputs["examples"]
+    examples, scrub_report = example_gen.outputs["examples"], example_gen.outputs["scrub_report"]
+    scrub_validator = ScrubValidator(examples=examples, scrub_report=scrub_report)
     statistics_gen = tfx.components.StatisticsGen(examples=examples)
     schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
     schema = schema_gen.outputs["schema"]
@@ -58,7 +66,7 @@ def create_pipeline(settings: Settings, places: Places) -> Pipeline:
     )
     gate = PrivacyGate(
         privacy_report=privacy_evaluator.outputs["privacy_report"],
-        scrub_report=example_gen.outputs["scrub_report"],
+        scrub_report=scrub_report,
         evaluation_blessing=evaluator.outputs["blessing"],
         model=model,
         policy=str(settings.gate_policy),
@@ -71,8 +79,8 @@ def create_pipeline(settings: Settings, places: Places) -> Pipeline:
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(places.pushed))
         ),
     )
-    steps = [example_gen, statistics_gen, schema_gen, validator, injector, transform, trainer]
-    steps += [evaluator, privacy_evaluator, gate, pusher]
+    steps = [example_gen, scrub_validator, statistics_gen, schema_gen, validator, injector]
+    steps += [transform, trainer, evaluator, privacy_evaluator, gate, pusher]
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=str(places.root),

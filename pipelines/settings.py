@@ -96,7 +96,7 @@ def load_settings(path: str | Path, *, for_demo: bool = False) -> Settings:
 
 def steps(settings: Settings) -> int:
     """How many components the pipeline has."""
-    return 10 + (settings.canary_plan is not None)
+    return 11 + (settings.canary_plan is not None)
 
 
 def override(

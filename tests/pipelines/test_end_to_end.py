@@ -14,6 +14,7 @@ from pipelines.settings import override
 
 STEPS = [
     "ScrubbingExampleGen",
+    "ScrubValidator",
     "CanaryInjector",
     "StatisticsGen",
     "SchemaGen",

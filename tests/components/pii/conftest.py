@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from components.pii.csv_source import Record, read_header, read_records
 from components.pii.policy import ScrubPolicy, parse_policy
+from components.pii.sources import Record
+from components.pii.sources.csv_rows import read_columns, read_records
 
 POLICY = """
 key: {env: TEST_PSEUDONYM_KEY}
@@ -58,5 +59,5 @@ def write_csv(tmp_path: Path) -> Callable[..., Path]:
 def records(*rows: str | bytes) -> tuple[list[str], list[Record]]:
     """The header and the records of a CSV file with these lines."""
     content = b"\n".join(row if isinstance(row, bytes) else row.encode() for row in rows)
-    header = read_header(io.BytesIO(content), file="rows.csv")
+    header = read_columns(io.BytesIO(content), file="rows.csv")
     return header, list(read_records(io.BytesIO(content), file="rows.csv"))

@@ -1,7 +1,9 @@
+import time
+
 import pytest
 
 from components.pii.findings import replace_spans
-from components.pii.mentions import find_mentions
+from components.pii.mentions import find_mentions, find_repeated
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,30 @@ from components.pii.mentions import find_mentions
 def test_a_row_knows_its_own_values(text: str, value: str, entity: str, expected: str | None) -> None:
     findings = [finding._replace(entity_type="X") for finding in find_mentions(text, value, entity)]
     assert replace_spans(text, findings) == (text if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "expected"),
+    [
+        (
+            "Ana Ruiz wrote. Later Ruiz and Ana's sister called.",
+            ["Ana Ruiz"],
+            "<X> <X> wrote. Later <X> and <X>'s sister called.",
+        ),
+        ("ANA wrote; ana slept", ["Ana"], "<X> wrote; ana slept"),
+        ("Van Gogh, a van and von Braun", ["Vincent van Gogh"], "Van <X>, a van and von Braun"),
+        ("Al and Bo", ["Al Bo"], "Al and Bo"),
+        ("Zoë-Ana O'Neil", ["Zoë", "O'Neil"], "<X>-Ana <X>"),
+        ("nobody", [], "nobody"),
+    ],
+)
+def test_a_name_that_is_known_is_found_again(text, names, expected) -> None:
+    assert replace_spans(text, find_repeated(text, names, "X", 0.4)) == expected
+
+
+def test_ten_thousand_names_are_looked_for_at_once() -> None:
+    names = [f"Name{n:05d} Surname{n:05d}" for n in range(10_000)]
+    text = " ".join(names)
+    start = time.process_time()
+    assert len(find_repeated(text, names, "PERSON", 0.4)) == 20_000
+    assert time.process_time() - start < 2

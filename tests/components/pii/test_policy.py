@@ -1,6 +1,9 @@
+import textwrap
+
 import pytest
 
 from components.documents import DocumentError
+from components.pii import policy as module
 from components.pii.errors import ColumnMismatchError, KeyUnavailableError
 from components.pii.policy import (
     DEFAULT_ENTITIES,
@@ -27,7 +30,10 @@ def test_an_action_alone_is_a_rule() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("columns: {a: hide}", "policy.yaml: columns.a: .*'keep', 'drop', 'detect', 'pseudonymize'"),
+        (
+            "columns: {a: hide}",
+            "policy.yaml: columns.a: .*'keep', 'drop', 'redact', 'detect', 'pseudonymize'",
+        ),
         ("columns: {}", "policy.yaml: columns: .*at least 1"),
         ("columns: {a: keep}\ncolumn: {}", "policy.yaml: column: no such key"),
         ("columns: {a: {action: keep, type: text}}", "policy.yaml: columns.a.keep.type: .*'text'"),
@@ -44,6 +50,52 @@ def test_an_action_alone_is_a_rule() -> None:
             r"recognizers.0.regex: must be a regular expression .*missing",
         ),
         ("columns: {a: pseudonymize}", "key is required, because a is pseudonymized"),
+        (
+            "columns: {a: {action: hash, length: 4}}",
+            "columns.a.hash.length: .*greater than or equal to 8; got 4",
+        ),
+        ("columns: {a: {action: mask, character: x}}", "columns.a.mask.character: must not be a letter or a"),
+        ("columns: {a: {action: mask, keep_last: -1}}", "columns.a.mask.keep_last: .*got -1"),
+        ("columns: {a: generalize}", "columns.a.generalize: must have exactly one of to, .*; has 0"),
+        ("columns: {a: {action: generalize, to: year, prefix: 3}}", "a.generalize: must have .*; has 2"),
+        ("columns: {a: {action: generalize, grid: 0}}", "columns.a.generalize.grid: .*got 0"),
+        ("columns: {a: {action: generalize, prefix: 3, type: int}}", "a.generalize: type must be string"),
+        ("columns: {a: {action: generalize, grid: 0.1, type: int}}", "a.generalize: type must be float or"),
+        ("columns: {a: {action: pseudonymize, surrogate: true}}", "a.pseudonymize: entity is required with"),
+        (
+            "columns: {a: {action: pseudonymize, surrogate: true, entity: DATE_OF_BIRTH}}",
+            "columns.a.pseudonymize: there are no surrogates for DATE_OF_BIRTH; generalize it",
+        ),
+        ("columns: {a: randomize}", "columns.a.randomize.values: required"),
+        (
+            "columns: {a: {action: randomize, values: [yes, no], epsilon: 1}}",
+            r'columns.a.randomize.values: must be in quotes \(\["yes", "no"\]\)',
+        ),
+        (
+            'columns: {a: {action: randomize, values: [b, "B "], epsilon: 1}}',
+            "columns.a.randomize: values must differ in more than case",
+        ),
+        (
+            "columns: {a: {action: randomize, values: [b, c], epsilon: 0}}",
+            "columns.a.randomize.epsilon: .*greater than 0; got 0",
+        ),
+        (
+            "columns: {a: {action: randomize, values: [b, c], epsilon: 1}}",
+            "key is required, because a is randomized",
+        ),
+        (
+            "columns: {a: {action: detect, default: hash}, b: {action: detect, operators: {URL: hash}}}",
+            "key is required, because a is hashed, b is hashed",
+        ),
+        (
+            "columns: {a: {action: detect, entities: [URL], operators: {PERSON: mask}}}",
+            "columns.a.operators: PERSON is not among the column's entities",
+        ),
+        (
+            "columns: {a: {action: detect, operators: {PERSON: hide}}}",
+            "columns.a.detect.operators.PERSON: .*'replace', 'redact', 'keep', 'mask', 'hash'",
+        ),
+        ("columns: {a: keep}\nprofile: slow", "policy.yaml: profile: .*'fast', 'balanced' or 'thorough'"),
         ("columns: {a: pseudonymize}\nkey: {}", "key: must name either env or file"),
         ("columns: {a: pseudonymize}\nkey: {env: A, file: b}", "key: must name either env or file"),
     ],
@@ -60,10 +112,32 @@ def test_a_column_that_nobody_decided_about_stops_the_run() -> None:
         require_columns(policy, ["a", "c"], data="rows.csv", source="policy.yaml")
     assert str(error.value).splitlines() == [
         "policy.yaml: columns.c: required, because rows.csv has this column; add a rule for it "
-        "(keep, drop, detect or pseudonymize).",
+        "(keep, drop, redact, detect, pseudonymize, hash, mask, generalize or randomize).",
         "policy.yaml: columns.b: names a column that rows.csv does not have; remove the rule or correct "
         "its spelling.",
     ]
+
+
+def test_every_rule_of_the_module_s_example_is_a_rule() -> None:
+    example = textwrap.dedent(str(module.__doc__).split("YAML.\n")[1].split("\nA column")[0])
+    rules = _policy(example).columns
+    assert {rule.action for rule in rules.values()} == {
+        "keep", "drop", "redact", "detect", "pseudonymize", "hash", "mask", "generalize", "randomize",
+    }  # fmt: skip
+    assert rules["payload"].as_json
+    receipt = rules["receipt"]
+    assert receipt.operator("CREDIT_CARD").keep_last == 4
+    assert receipt.operator("ADDRESS").action == "replace"
+
+
+def test_numbers_can_be_randomized_values() -> None:
+    policy = _policy("columns: {a: {action: randomize, values: [0, 1.5], epsilon: 1}}\nkey: {env: A}")
+    assert policy.columns["a"].values == ("0", "1.5")
+
+
+def test_what_is_kept_is_not_looked_for() -> None:
+    policy = _policy("columns: {a: {action: detect, entities: [URL, PERSON], operators: {URL: keep}}}")
+    assert policy.columns["a"].removed == {"PERSON"}
 
 
 def test_the_digest_is_of_the_rules_not_of_their_spelling() -> None:

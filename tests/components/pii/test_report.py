@@ -2,8 +2,9 @@ import pytest
 
 from components.documents import DocumentError
 from components.pii.errors import RowsLostError, TooManyRejectedError, UnreadableSourceError
-from components.pii.policy import ScrubPolicy
-from components.pii.report import Report, Tally, make_report, require_enough
+from components.pii.policy import ScrubPolicy, parse_policy
+from components.pii.report import Report, Tally, local_ledger, make_report, require_enough
+from dpcore.accounting import epsilon_bounds
 
 
 def _tally(rows_in: int = 4, rows_out: int = 3, rejected: int = 1) -> Tally:
@@ -20,7 +21,7 @@ def test_a_report_counts_by_column_and_type(policy: ScrubPolicy) -> None:
     assert report.columns["fare"].action == "keep"
     assert (report.residual_findings, report.residual_share) == (3, 1.0)
     assert report.policy_digest == policy.digest
-    assert set(report.engine) == {"scrubber", "presidio", "spacy", "model"}
+    assert set(report.engine) == {"scrubber", "presidio", "spacy", "model", "faker", "phonenumbers"}
 
 
 def test_json_there_and_back(policy: ScrubPolicy) -> None:
@@ -69,3 +70,30 @@ def test_too_many_malformed_rows(policy: ScrubPolicy) -> None:
 def test_no_rows(policy: ScrubPolicy) -> None:
     with pytest.raises(UnreadableSourceError, match=r"rows.csv: has no rows under the header"):
         require_enough(make_report(Tally(), policy), policy, source="rows.csv", dead_letters="dead.jsonl")
+
+
+def test_randomised_columns_say_what_they_cost() -> None:
+    policy = parse_policy(
+        """
+        key: {env: A}
+        columns:
+          smoker: {action: randomize, values: ["yes", "no"], epsilon: 1.0}
+          ward: {action: randomize, values: [a, b, c], epsilon: 0.5}
+          note: keep
+        """,
+        source="policy.yaml",
+    )
+    report = make_report(Tally(), policy)
+    assert [one.local_epsilon for one in report.columns.values()] == [1.0, 0.5, None]
+    assert report.local_epsilon == 1.5
+    assert "epsilon 1.5 holds for a row's values in smoker, ward, towards" in report.local_statement
+    assert Report.from_json(report.to_json()) == report
+    bounds = epsilon_bounds(local_ledger(policy), 1e-9)
+    assert bounds.epsilon == pytest.approx(1.5, abs=2e-3)
+
+
+def test_without_randomised_columns_nothing_is_claimed(policy: ScrubPolicy) -> None:
+    report = make_report(_tally(), policy)
+    assert report.local_epsilon is None
+    assert report.local_statement == ""
+    assert local_ledger(policy).charges == ()

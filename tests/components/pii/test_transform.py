@@ -11,7 +11,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from components.pii.errors import ColumnMismatchError, KeyUnavailableError, UnreadableSourceError
 from components.pii.policy import ScrubPolicy
 from components.pii.report import Rejected, Tally, make_report
-from components.pii.transform import ScrubCsv, read_tally, to_example
+from components.pii.transform import ScrubFiles, read_tally, to_example
 from tests.components.pii.conftest import HEADER, ROWS
 
 WriteCsv = Callable[..., Path]
@@ -24,7 +24,7 @@ def _no_sockets(socket_enabled: None) -> None:
 
 def _run(pattern: str, policy: ScrubPolicy, check: Callable[[dict], None] = lambda rows: None) -> Tally:
     pipeline = beam.Pipeline(runner=FnApiRunner())
-    check(pipeline | ScrubCsv(pattern, policy, policy_source="policy.yaml"))
+    check(pipeline | ScrubFiles(pattern, policy, policy_source="policy.yaml"))
     result = pipeline.run()
     result.wait_until_finish()
     return read_tally(result)

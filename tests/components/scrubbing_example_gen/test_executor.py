@@ -27,6 +27,7 @@ from components.pii.errors import (
 )
 from components.pii.report import Report, engine_versions
 from components.scrubbing_example_gen.executor import Executor
+from dpcore import ledger, randomized_response
 
 KEY = "a key of more than sixteen bytes"
 POLICY = """
@@ -131,6 +132,19 @@ def test_examples_report_and_properties(trips: Path) -> None:
     assert report.get_float_custom_property("residual_share") == 0.0
     assert report.get_string_custom_property("policy_digest") == parsed.policy_digest
     assert report.get_string_custom_property("report") == payload
+
+
+def test_randomised_answers_are_charged_and_the_same_in_every_run(trips: Path) -> None:
+    rule = "{action: randomize, values: [Quinn Ito, Ana Ruiz, Kabir Rao], epsilon: 0.5}"
+    policy = POLICY.replace("{action: drop, entity: PERSON}", rule)
+    report = _do(trips, policy=policy)
+    (charge,) = ledger.loads((Path(report.uri) / "local_ledger.jsonl").read_text()).charges
+    assert charge.event == randomized_response.event(0.5, 3)
+    assert charge.neighboring_relation.name == "REPLACE_ONE"
+    assert report.get_float_custom_property("local_epsilon") == 0.5
+    assert "values in name, towards everyone" in report.get_string_custom_property("local_statement")
+    _do(trips, policy=policy, run="2")
+    assert _parsed(trips, "1") == _parsed(trips, "2")
 
 
 def test_nobody_is_in_both_splits(trips: Path) -> None:

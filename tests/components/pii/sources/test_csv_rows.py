@@ -2,8 +2,8 @@ import io
 
 import pytest
 
-from components.pii.csv_source import read_header, read_records
 from components.pii.errors import UnreadableSourceError
+from components.pii.sources.csv_rows import read_columns, read_records
 from tests.components.pii.conftest import records
 
 
@@ -50,7 +50,7 @@ def test_a_quote_that_is_never_closed_is_no_row(tail: str) -> None:
 )
 def test_a_file_without_a_header_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(UnreadableSourceError, match=message):
-        read_header(io.BytesIO(content), file="rows.csv")
+        read_columns(io.BytesIO(content), file="rows.csv")
 
 
 def test_no_rows() -> None:

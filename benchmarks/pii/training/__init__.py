@@ -1,0 +1,1 @@
+"""How the files in ``components/pii/ner`` were made; see ``README.md``."""

@@ -1,0 +1,130 @@
+"""Presidio recognisers for every entity type, one file per family, and the quick way to run them.
+
+All are Presidio's ``EntityRecognizer``: they run in any ``AnalyzerEngine``, and one's own join them by the
+policy's ``recognizers``. None of them opens a socket, and none logs what it reads.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from presidio_analyzer import EntityRecognizer
+from presidio_analyzer.predefined_recognizers import DateRecognizer
+
+from components.pii.entities import NER_ENTITIES
+from components.pii.findings import Finding
+from components.pii.policy import PatternRule
+from components.pii.recognizers import (
+    addresses,
+    contact,
+    coordinates,
+    dates,
+    in_context,
+    names,
+    national_ids,
+    network,
+    payment,
+)
+from components.pii.recognizers.rules import Glance, Rule, RuleRecognizer, cue_words
+
+__all__ = ["NER_ENTITIES", "Glance", "RuleRecognizer", "find_all", "pattern_recognizers"]
+
+_CHUNK = 16_384
+_OVERLAP = 1_024
+_BOOST = 0.35
+_BOOSTED = 0.4
+
+_FACTORIES: dict[str, Callable[[], EntityRecognizer]] = {
+    **names.RECOGNIZERS,
+    **addresses.RECOGNIZERS,
+    **contact.RECOGNIZERS,
+    **network.RECOGNIZERS,
+    **payment.RECOGNIZERS,
+    **national_ids.RECOGNIZERS,
+    **in_context.RECOGNIZERS,
+    **dates.RECOGNIZERS,
+    **coordinates.RECOGNIZERS,
+    "DATE_TIME": DateRecognizer,
+}
+
+
+def pattern_recognizers(entities: Iterable[str], rules: Iterable[PatternRule] = ()) -> list[EntityRecognizer]:
+    """New recognisers for these entity types that need no language model, then those of the policy."""
+    wanted = set(entities)
+    built_in = [make() for entity, make in sorted(_FACTORIES.items()) if entity in wanted]
+    own = [_of_policy(rule, number) for number, rule in enumerate(rules, 1) if rule.entity in wanted]
+    return [*built_in, *own]
+
+
+def _of_policy(rule: PatternRule, number: int) -> RuleRecognizer:
+    made = Rule(
+        pattern=rule.regex,
+        score=rule.score,
+        context=frozenset().union(*(cue_words(words) for words in rule.context)),
+        named=min(1.0, max(rule.score + _BOOST, _BOOSTED)),
+    )
+    return RuleRecognizer(rule.entity, [made], name=f"PolicyRecognizer {number}")
+
+
+def find_all(text: str, recognizers: Sequence[EntityRecognizer], threshold: float) -> list[Finding]:
+    """What these recognisers find in a text, at or above the threshold (0 to 1); overlaps are left in.
+
+    Linear in the text's length: a text of more than 16 thousand characters is read in stretches that
+    overlap, so that a finding of up to 512 characters is found wherever it stands.
+    """
+    plan = _plan(tuple(recognizers))
+    found: list[Finding] = []
+    for at, stretch, low, high in _stretches(text):
+        found += [
+            finding._replace(start=finding.start + at, end=finding.end + at) if at else finding
+            for finding in plan.find(Glance(stretch))
+            if finding.score >= threshold and low <= finding.start < high
+        ]
+    return found
+
+
+class _Plan:
+    """Recognisers, in the order in which one look at a text tells which of them to ask."""
+
+    def __init__(self, recognizers: Iterable[EntityRecognizer]) -> None:
+        self._by_word: dict[str, list[tuple[RuleRecognizer, Rule]]] = {}
+        self._others: list[tuple[RuleRecognizer, Rule]] = []
+        self._foreign: list[EntityRecognizer] = []
+        for recognizer in recognizers:
+            if not isinstance(recognizer, RuleRecognizer):
+                self._foreign.append(recognizer)
+                continue
+            for rule in recognizer.rules:
+                for word in rule.at:
+                    self._by_word.setdefault(word, []).append((recognizer, rule))
+                if not rule.at:
+                    self._others.append((recognizer, rule))
+
+    def find(self, glance: Glance) -> Iterator[Finding]:
+        words = glance.words.keys() & self._by_word.keys()
+        due = {id(one[1]): one for word in words for one in self._by_word[word]}
+        for recognizer, rule in (*due.values(), *(one for one in self._others if one[1].may_match(glance))):
+            yield from recognizer.apply(rule, glance)
+        for other in self._foreign:
+            for result in other.analyze(glance.text, other.supported_entities, None) or ():
+                yield Finding(result.entity_type, result.start, result.end, result.score)
+
+
+@lru_cache(maxsize=32)
+def _plan(recognizers: tuple[EntityRecognizer, ...]) -> _Plan:
+    return _Plan(recognizers)
+
+
+def _stretches(text: str) -> Iterator[tuple[int, str, int, int]]:
+    """Where each stretch starts, the stretch, and from where to where in it a finding may start."""
+    if len(text) <= _CHUNK:
+        yield 0, text, 0, len(text)
+        return
+    step = _CHUNK - _OVERLAP
+    for at in range(0, len(text) - _OVERLAP, step):
+        is_last = at + _CHUNK >= len(text)
+        yield (
+            at,
+            text[at : at + _CHUNK],
+            _OVERLAP // 2 if at else 0,
+            _CHUNK if is_last else _CHUNK - _OVERLAP // 2,
+        )

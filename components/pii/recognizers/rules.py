@@ -1,0 +1,386 @@
+"""Rules and the recogniser that runs them: look where something can be, and only there.
+
+A pattern costs the more, the more places it is tried at. Almost every text has no e-mail address, no card
+number and no passport. So a text is looked at once (:class:`Glance`: its words, its numbers), and a rule
+names what must be there before its pattern is tried, and where: at one of its words, around a number with
+enough digits, or around a character such as ``@``. Every quantifier has a bound, so that the time grows
+linearly with the text.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import regex
+from presidio_analyzer import LocalRecognizer, RecognizerResult
+
+from components.pii.findings import Finding
+
+BEFORE = r"(?<![\w.,:/@#$€£¥-])"
+"""Before a number that stands alone: no letter, no part of a larger number, no price."""
+AFTER = r"(?![\w@]|[-./:]\w|,\d)"
+"""After such a number. A full stop or a comma may follow, if no more of the number does."""
+
+_FILLER = (
+    r"(?i:numbers?|num|no|nos|nr|nbr|n|nº|n°|id|ids|code|is|was|are|ist|lautet|est|es|è|é|el|la|le"
+    r"|der|die|das"
+    r"|of|the|for|my|your|his|her|their|our|me|at|with|under|as|to|de|di|del|numero|número|numéro|nummer)"
+)
+LINK = (
+    rf"(?:[^\w\n]{{1,3}}{_FILLER}\b|_{_FILLER}(?!\p{{L}})|(?<=\p{{Ll}})(?:Number|No|Id|Code)\b){{0,3}}+"
+    r"[^\w\n,;]{0,5}+(?:\n\s{0,4}+)?"
+)
+"""Between a word and its value: "passport number is: X", "passport_no=X", '"passportNo": "X"'."""
+GAP = r"""(?:[^\w\n.;]{1,3}[^\W\d_]{1,16}){0,5}?[^\w\n.;]{1,5}"""
+"""As :data:`LINK`, but up to five other words may stand between: "policy that I took out, 123"."""
+
+_DATE_SHAPE = r"(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}(?!\d)|\d{1,2}[-./]\d{1,2}[-./](?:19|20)?\d\d(?!\d)"
+_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-"
+
+CERTAIN = 1.0
+CUED = 0.85
+_MISTYPED = 0.6
+
+_WORD = regex.compile(r"[^\W\d_]{1,60}+")
+_RECASED = regex.compile(r"(?<!\d)[^\W\d_]{1,60}+(?!\d)|(?<=\d)(?i:st|nd|rd|th)\b")
+_CAMEL_CASE = regex.compile(r"\p{Ll}\p{Lu}")
+_HUMP = regex.compile(r"\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})")
+_GROUP = regex.compile(r"(?<!\w)[0-9]+")
+_NUMBER = regex.compile(r"[0-9](?:[ .()/\u2013-]{0,2}[0-9])*+")
+_SLACK_BEFORE = 8
+_SLACK_AFTER = 24
+_CONTEXT_BEFORE = 60
+_CONTEXT_AFTER = 30
+_LEAD = 80
+
+_compile = cache(regex.compile)
+
+_STATES = frozenset(
+    regex.findall(
+        r"\w+",
+        """
+    AK AL AZ CA CO CT DC DE FL GA HI IA ID IL KS KY MA MD MI MN MO MS MT NC ND NE NH NJ NM NV NY OH OK
+    PA RI SC SD TN TX UT VA VT WA WI WV WY NSW VIC QLD TAS ON QC BC
+    """,
+    )
+)
+# Words that are seldom a name or part of one.
+_SMALL = frozenset(
+    regex.findall(
+        r"\w+",
+        """
+    a about after again all also am an and any are as ask asked at back be been before best but by call
+    called came can card care cash change city code come confirmation contact could country customer
+    date day delivery departure arrival did do does drop dropoff each email fax for from get go good got
+    had has have he help her here him his how i if in into is it its just know last let like ll look
+    made many may me mobile more much my name need never new no not now number of off office on one only
+    open or order our out over paid party per phone pick pickup please price re receipt said same say
+    see send sent served she since so some still table take tel than thank thanks that the their them
+    then there they this time to today told total trip until up upon us use user very via visit want was
+    we were what when where which while who why will with would year yes you your und der die das den
+    dem des ein eine ist ich sie wir ihr ihre mit für auf bei nach wohne am im zu zum zur st nd rd th et
+    le la les un une est je vous nous votre mon ma avec pour sur dans au aux du y el los las una es yo
+    su mi con para por en e il lo gli uno mio mia con per nel abito
+    """,
+    )
+)
+
+
+def cue_pattern(phrases: str) -> str:
+    """The regular expression of these phrases (``|`` between them), in any case, however their words are
+    joined: "date of birth" is also "date_of_birth", "DateOfBirth" and "DATE-OF-BIRTH"."""
+    spelt = [
+        r"[^\w\n]{0,3}_?".join(regex.escape(word).replace("'", "['\u2019]?") for word in phrase.split())
+        for phrase in sorted(_split(phrases), key=len, reverse=True)
+    ]
+    return rf"(?i:{'|'.join(spelt)})(?!\p{{Ll}})"
+
+
+def token(digits: int, longest: int = 24) -> str:
+    """The regular expression of one word of letters, digits, - and / with so many digits or more; no date,
+    no price, no UUID."""
+    return (
+        rf"(?=(?:[\p{{L}}/-]{{0,{longest}}}+\d){{{digits}}})(?!\d{{1,9}}[.,]\d|{_DATE_SHAPE}|{_UUID})"
+        rf"[\p{{L}}\d][\p{{L}}\d]{{0,{longest}}}+(?:[/-][\p{{L}}\d]{{1,{longest}}}+){{0,5}}+(?![\w@])"
+    )
+
+
+def spaced(digits: int) -> str:
+    """As :func:`token`, but in groups, each with a digit among its first letters."""
+    group = r"(?:(?=\p{L}{0,5}\d)[\p{L}\d]{1,16}+|\p{Lu}(?=[ -]\d))"
+    return (
+        rf"(?=(?:[\p{{L}} ./*-]{{0,5}}+\d){{{digits}}})(?!\d{{1,9}}[.,]\d{{1,9}}(?![.\d])"
+        rf"|{_DATE_SHAPE}|{_UUID})"
+        rf"(?:(?!(?i:is|was|on|no|nr|id|in|to|for|of|the|at|and)\b)\p{{L}}{{1,4}}[ ./*-])?{group}"
+        rf"(?:[ ./*-]{group}){{0,6}}+(?![\w@])"
+    )
+
+
+def cue_words(phrases: str) -> frozenset[str]:
+    """The word that each of these phrases begins with, in lower case."""
+    return frozenset(_WORD.search(phrase.lower()).group() for phrase in _split(phrases))
+
+
+def _split(phrases: str) -> list[str]:
+    return [" ".join(phrase.split()) for phrase in phrases.split("|") if phrase.strip()]
+
+
+class Glance:
+    """A text, and what one look at it tells: its words and its numbers, with their places."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._around: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+
+    @cached_property
+    def words(self) -> dict[str, list[int]]:
+        """Each word in lower case, with the places where it starts; of ``dateOfBirth`` also ``of``."""
+        places: dict[str, list[int]] = {}
+        for match in _WORD.finditer(self.text):
+            places.setdefault(match.group().lower(), []).append(match.start())
+        if _CAMEL_CASE.search(self.text):
+            self._add_humps(places)
+        return places
+
+    def _add_humps(self, places: dict[str, list[int]]) -> None:
+        touched = set()
+        for match in _WORD.finditer(self.text):
+            if _CAMEL_CASE.search(match.group()):
+                for hump in _HUMP.finditer(match.group()):
+                    touched.add(hump.group().lower())
+                    places.setdefault(hump.group().lower(), []).append(match.start() + hump.start())
+        for word in touched:
+            places[word] = sorted(set(places[word]))
+
+    @cached_property
+    def recased(self) -> "Glance":
+        """A text all in capitals or all in small letters, with its words written as names are, those apart
+        that are seldom in names. Other texts as they are."""
+        if not (self.text.isupper() or self.text.islower()):
+            return self
+        return Glance(_RECASED.sub(_recase, self.text))
+
+    @cached_property
+    def numbers(self) -> list[tuple[int, int, int]]:
+        """Start, end and number of digits of each run of digits and what stands between digits."""
+        return [
+            (*match.span(), sum(map(str.isdigit, match.group()))) for match in _NUMBER.finditer(self.text)
+        ]
+
+    @cached_property
+    def groups(self) -> list[int]:
+        """Where a group of digits starts that no letter or digit stands before."""
+        return [match.start() for match in _GROUP.finditer(self.text)] if self.numbers else []
+
+    @cached_property
+    def digits(self) -> int:
+        """How many digits the longest number has; 0 where there is none."""
+        return max((digits for _, _, digits in self.numbers), default=0)
+
+    def around_numbers(self, digits: int, before: int, after: int) -> list[tuple[int, int]]:
+        """The stretches around the numbers of so many digits or more; those that touch are one."""
+        wanted = digits, before, after
+        if wanted not in self._around:
+            self._around[wanted] = _joined(
+                (start - before, end + after) for start, end, n in self.numbers if n >= digits
+            )
+        return self._around[wanted]
+
+    def at_words(self, cues: frozenset[str]) -> list[int]:
+        """Where one of these words starts."""
+        found = self.words.keys() & cues
+        if not found:
+            return []
+        return sorted(place for word in found for place in self.words[word])
+
+    def at_endings(self, endings: tuple[str, ...]) -> list[int]:
+        """Where a word starts that ends so."""
+        return sorted(at for word, places in self.words.items() if word.endswith(endings) for at in places)
+
+    def has_word_near(self, cues: frozenset[str], start: int, end: int) -> bool:
+        """Whether one of these words starts up to 60 characters before the span, or 30 after it."""
+        for word in self.words.keys() & cues:
+            places = self.words[word]
+            first = bisect_left(places, start - _CONTEXT_BEFORE)
+            if first < len(places) and places[first] < end + _CONTEXT_AFTER:
+                return True
+        return False
+
+
+def _recase(match: "regex.Match[str]") -> str:
+    word = match.group()
+    if word.upper() in _STATES:
+        return word
+    changed = word.lower() if word.lower() in _SMALL else word.capitalize()
+    return changed if len(changed) == len(word) else word
+
+
+def _joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in stretches:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((max(0, start), end))
+    return joined
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A pattern, where to try it, and how sure its matches are.
+
+    Attributes:
+      pattern: a regular expression; the finding is its group ``v`` where it has one.
+      score: how sure a match is (0 to 1) that nothing speaks for or against.
+      at: words at which alone the pattern is tried, as :func:`cue_words` gives them.
+      before: with ``at``: the pattern is searched from so many characters before the word, over it, to
+        ``after`` characters behind its start; 0 means that the match begins with the word.
+      after: see ``before``.
+      endings: without ``at``: the match begins with a word that ends in one of these.
+      digits: without ``at``: the pattern is searched around numbers of at least so many digits, from
+        ``before`` characters before them (8 if 0) to ``after`` behind them (24 if 0).
+      anchored: with ``digits``: the match begins with a group of digits instead.
+      lead: a pattern for what belongs to a finding if it stands right before it (up to 80 characters).
+      tail: a pattern for what belongs to a finding if it stands right behind it.
+      marks: without ``at`` and ``digits``: one of these must be in the text, which is then searched.
+      context: words that speak for a match when they stand near it.
+      named: the score with such a word near.
+      check: says of the matched text: True, it proves itself (a checksum); False, it is no such thing;
+        None, it cannot be told.
+    """
+
+    pattern: str
+    score: float
+    at: frozenset[str] = frozenset()
+    before: int = 0
+    after: int = 0
+    endings: tuple[str, ...] = ()
+    digits: int = 0
+    anchored: bool = False
+    lead: str = ""
+    tail: str = ""
+    marks: tuple[str, ...] = ()
+    context: frozenset[str] = frozenset()
+    named: float = CUED
+    check: Callable[[str], bool | None] | None = None
+
+    @cached_property
+    def _compiled(self) -> "regex.Pattern[str]":
+        return _compile(self.pattern)
+
+    @cached_property
+    def _group(self) -> str | int:
+        return "v" if "v" in self._compiled.groupindex else 0
+
+    def may_match(self, glance: Glance) -> bool:
+        """Whether the text has what the rule needs, words apart."""
+        if self.at:
+            return False
+        if self.digits:
+            return glance.digits >= self.digits
+        return not self.marks or any(mark in glance.text for mark in self.marks)
+
+    def find(self, glance: Glance) -> list[tuple[int, int, float]]:
+        """Start, end and score of what the rule finds."""
+        text, group = glance.text, self._group
+        found = []
+        for match in self._matches(glance):
+            start, end = match.span(group)
+            score = self._score(glance, match.group(group), start, end)
+            if score > 0 and start < end:
+                found.append((*self._extended(text, start, end), score))
+        return found
+
+    def _matches(self, glance: Glance) -> list["regex.Match[str]"]:
+        text = glance.text
+        if self._has_places:
+            match = self._compiled.match
+            return [found for place in self._places(glance) if (found := match(text, place))]
+        finditer = self._compiled.finditer
+        return [match for start, end in self._stretches(glance) for match in finditer(text, start, end)]
+
+    @cached_property
+    def _has_places(self) -> bool:
+        """Whether it is known where a match begins."""
+        return bool((self.at and not self.before) or self.endings or self.anchored)
+
+    def _places(self, glance: Glance) -> list[int]:
+        if self.at:
+            return glance.at_words(self.at)
+        return glance.at_endings(self.endings) if self.endings else glance.groups
+
+    def _extended(self, text: str, start: int, end: int) -> tuple[int, int]:
+        if self.lead and (
+            match := _compile(rf"(?:{self.lead})\Z").search(text, max(0, start - _LEAD), start)
+        ):
+            start = match.start()
+        if self.tail and (match := _compile(self.tail).match(text, end)):
+            end = match.end()
+        return start, end
+
+    def _stretches(self, glance: Glance) -> list[tuple[int, int]]:
+        if self.at:
+            return _joined((at - self.before, at + self.after) for at in glance.at_words(self.at))
+        if self.digits:
+            return glance.around_numbers(
+                self.digits, self.before or _SLACK_BEFORE, self.after or _SLACK_AFTER
+            )
+        if not self.marks or any(mark in glance.text for mark in self.marks):
+            return [(0, len(glance.text))]
+        return []
+
+    def _score(self, glance: Glance, value: str, start: int, end: int) -> float:
+        valid = self.check(value) if self.check else None
+        if not self.context or not glance.has_word_near(self.context, start, end):
+            return 0.0 if valid is False else self.score
+        if valid is None:
+            return self.named
+        return CERTAIN if valid else min(self.named, _MISTYPED)
+
+
+class RuleRecognizer(LocalRecognizer):
+    """Finds one entity type by rules: a Presidio recogniser, at home in any ``AnalyzerEngine``.
+
+    It weighs the words around a match itself, so it gives Presidio's context enhancer nothing to do. With
+    ``recased`` its rules need capitals, and a text without them (or with nothing else) is read as
+    :attr:`Glance.recased`.
+    """
+
+    def __init__(
+        self,
+        entity: str,
+        rules: Sequence[Rule],
+        *,
+        name: str,
+        language: str = "en",
+        recased: bool = False,
+    ) -> None:
+        super().__init__(supported_entities=[entity], supported_language=language, name=name)
+        self.rules = tuple(rules)
+        self._recased = recased
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def find(self, glance: Glance) -> list[Finding]:
+        """What the rules find in a text that was looked at already; overlaps are left in."""
+        return [finding for rule in self.rules for finding in self.apply(rule, glance)]
+
+    def apply(self, rule: Rule, glance: Glance) -> list[Finding]:
+        """What one of its rules finds."""
+        entity = self.supported_entities[0]
+        return [Finding(entity, *one) for one in rule.find(glance.recased if self._recased else glance)]
+
+    def analyze(  # type: ignore[no-untyped-def]
+        self, text: str, entities: list[str], nlp_artifacts=None
+    ) -> list[RecognizerResult]:
+        """Presidio's way to ask: what the rules find in the text."""
+        metadata = {
+            RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
+            RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
+        }
+        return [
+            RecognizerResult(one.entity_type, one.start, one.end, one.score, recognition_metadata=metadata)
+            for one in self.find(Glance(text))
+        ]

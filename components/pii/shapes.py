@@ -1,0 +1,37 @@
+"""What looks personal by its shape alone: a second opinion that shares no code with the recognisers.
+
+A recogniser asks "what is this?" and reads the words around it. Here the question is only whether a text,
+once scrubbed, still holds anything of the form of an e-mail address, a phone number or a payment card.
+"""
+
+from collections.abc import Iterator
+
+import phonenumbers
+import regex
+
+SHAPES = ("CREDIT_CARD", "EMAIL_ADDRESS", "PHONE_NUMBER")
+
+_EMAIL = regex.compile(r"[^\s@<>()\[\]{}\"',;:]++@[^\s@<>()\[\]{}\"',;:]+\.\p{L}{2,}")
+_DIGITS = regex.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+_MIN_PHONE_DIGITS = 7
+_REGION = "US"
+
+
+def shapes_in(text: str) -> Iterator[str]:
+    """Every shape that the text holds, once for each place: names of :data:`SHAPES`."""
+    if "@" in text:
+        yield from ("EMAIL_ADDRESS" for _ in _EMAIL.finditer(text))
+    digits = sum(map(str.isdigit, text))
+    if digits < _MIN_PHONE_DIGITS:
+        return
+    for number in _DIGITS.finditer(text):
+        if _luhn([int(digit) for digit in number.group() if digit.isdigit()]):
+            yield "CREDIT_CARD"
+    matcher = phonenumbers.PhoneNumberMatcher(text, _REGION, phonenumbers.Leniency.STRICT_GROUPING)
+    yield from ("PHONE_NUMBER" for _ in matcher)
+
+
+def _luhn(digits: list[int]) -> bool:
+    """The check digit of ISO/IEC 7812-1, annex B."""
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
