@@ -7,6 +7,9 @@ import sysconfig
 from pathlib import Path
 
 DATA = (
+    "components/pii/ner/adapter.npz",
+    "components/pii/ner/not_names.txt",
+    "components/pii/ner/tagger.npz",
     "components/privacy_evaluator/page.html.j2",
     "pipelines/taxi/canary_plan.yaml",
     "pipelines/taxi/gate_policy.yaml",

@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/pii/scale.py --rows 1000000 --profiles fast balanced
 
 Every figure is a new process. It reads a CSV file and writes TFRecords (``beam`` and ``stock``) or CSV
-(``files``); ``stock`` is TFX's CsvExampleGen transform, without a scrub. The time counts from when this process
-has imported Beam and TFX: it includes the models, and the start of other worker processes. Memory is that of
-all of them. The rows have about 300 characters, and no two texts are equal.
+(``files``); ``stock`` is TFX's CsvExampleGen transform, without a scrub. The time counts from when this
+process has imported Beam and TFX: it includes the models, and the start of other worker processes. Memory is
+that of all of them. The rows have about 300 characters, and no two texts are equal.
 """
 
 import argparse

@@ -13,7 +13,7 @@ from functools import cache, partial
 import regex
 from presidio_analyzer import EntityRecognizer
 
-from components.pii.errors import ScrubError
+from components.pii.errors import PatternTimeoutError, ScrubError
 from components.pii.findings import Finding, joined, mask, merge, unmask
 from components.pii.mentions import find_repeated
 from components.pii.ner.models import Profile, sentence_readers
@@ -186,6 +186,8 @@ def detector(
 def _guarded(find: Callable[[], list]) -> list:
     try:
         return find()
+    except PatternTimeoutError:
+        raise
     except Exception as error:
         name = type(error).__name__
     raise RecognizerFailedError(

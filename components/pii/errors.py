@@ -4,6 +4,7 @@ ScrubError
 ├── ColumnMismatchError    the data's columns are not the policy's columns
 ├── KeyUnavailableError    the pseudonymisation key is not set, not readable or too short
 ├── UnreadableSourceError  a file has no header, no rows, or a quote that is never closed
+├── PatternTimeoutError    a regular expression of the policy takes too long for a text
 ├── TooManyRejectedError   more rows are malformed than the policy allows
 └── RowsLostError          a row went in and came out neither scrubbed nor rejected
 """
@@ -23,6 +24,10 @@ class KeyUnavailableError(ScrubError):
 
 class UnreadableSourceError(ScrubError):
     """A file cannot be read as rows under a header."""
+
+
+class PatternTimeoutError(ScrubError):
+    """A pattern needs too long for a text. The message names the policy's rule, and nothing of the text."""
 
 
 class TooManyRejectedError(ScrubError):

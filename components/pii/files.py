@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from components.pii import sources
 from components.pii.batches import add, batches, scrub_batch
@@ -235,7 +235,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
         if path.name.lower().endswith(sources.COMPRESSED):
             with gzip.open(raw) as unpacked:
                 try:
-                    yield unpacked, raw.tell
+                    yield cast(BinaryIO, unpacked), raw.tell
                 except (gzip.BadGzipFile, EOFError, zlib.error):
                     raise UnreadableSourceError(f"{path}: is no gzip file, or is cut off.") from None
         else:

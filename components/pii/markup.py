@@ -70,6 +70,8 @@ _EMPHASIS = regex.compile(
 
 def emphasis(text: str) -> Iterator[Edit]:
     """Markdown's emphasis."""
+    if not any(mark in text for mark in "*_~`"):
+        return
     for match in _EMPHASIS.finditer(text):
         length = len(match["mark"])
         yield Edit(match.start(), match.start() + length, "")
@@ -96,6 +98,8 @@ def escapes(text: str) -> Iterator[Edit]:
 
     ``\u0041``, ``\x41``, ``\u{41}`` and ``%41`` are ``A``, ``\n`` is a line's end, ``\-`` is ``-``.
     """
+    if not any(mark in text for mark in "\\%="):
+        return
     for match in _ESCAPE.finditer(text):
         if (said := _said(match)) is not None:
             yield Edit(match.start(), match.end(), said)

@@ -66,7 +66,8 @@ class Normalized(NamedTuple):
         """A finding in the readable text, as the span of the original that it was made of."""
         start, end = finding.start, finding.end
         for one in reversed(self.offsets):
-            start, end = one.old_start(start), one.old_end(end)
+            # A character that was put in between has no place of its own: its neighbours' may cross.
+            start, end = sorted((one.old_start(start), one.old_end(end)))
         return finding._replace(start=start, end=end)
 
 
@@ -78,11 +79,12 @@ _ASCII_MARK = re.compile(
 _SPOKEN = re.compile(r"[ -](?:dot|at)[ -]", re.IGNORECASE)
 # In ASCII only these need more than a look: a control character, an entity, a tag, emphasis, an escape, lone
 # letters or digits in a row, groups of digits with something odd between them, "at" for "@".
-_ASCII_SUSPECT = regex.compile(
+_ASCII_SUSPECT = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|&[#A-Za-z]|<[/!A-Za-z]|\*\w|\w\*|__|~~|`|(?<!\w)_\w"
     r"|\\[-unrtx!-/:@\[\]_`{|}~ ]|%[0-9A-Fa-f]{2}|=(?:\r?\n|2D|2E|[24]0[A-Za-z])|[-_](?i:at)[-_]"
     r"|[0-9][ ._/,-]{1,3}[0-9][ ._/,-]{1,3}[0-9][ ._/,-]{1,3}[0-9][ ._/,-]"
-    r"|[0-9]{3}[^0-9A-Za-z]{1,3}[0-9]{2,4}[^0-9A-Za-z]{1,3}[0-9]{4}"
+    r"|[0-9]{3}(?!([ -])[0-9]{2,4}\1[0-9]{4}|\.[0-9]{2,3}\.[0-9]{4})"
+    r"[^0-9A-Za-z]{1,3}[0-9]{2,4}[^0-9A-Za-z]{1,3}[0-9]{4}"
     r"|(?<!\w)[A-Za-z](?: [A-Za-z](?!\w)){3}"
     r"|[\[({]\s?(?i:at|dot|@)\s?[\])}]|\s(?i:dot)\s|\w @|@ \w|\s(?i:at)\s[a-z0-9-]{1,63}\.[a-z]"
 )
@@ -125,12 +127,12 @@ _ENCLOSED = {first + at: chr(ord("A") + at) for first in (0x1F150, 0x1F170) for 
 
 @lru_cache(maxsize=8192)
 def _fold(piece: str) -> str:
-    base, *marks = piece
+    base, marks = piece[0], piece[1:]
     if not base.isascii() and (digit := unicodedata.digit(base, None)) is not None:
         base = str(digit)
     elif ord(base) in _ENCLOSED:
         base = _ENCLOSED[ord(base)]
-    folded = unicodedata.normalize("NFKC", _IGNORED.sub("", "".join([base, *marks])))
+    folded = unicodedata.normalize("NFKC", _IGNORED.sub("", base + marks))
     if marks and len(folded) > 1 and _BARE.match(base):
         folded = base
     elif unicodedata.category(folded[:1] or "a") in _MARKS:
@@ -176,7 +178,7 @@ _BACKWARDS = regex.compile(r"\u202e([^\u202c\u202e\n]{1,500}+)\u202c?|[\u202c\u2
 
 def _directions(text: str) -> Iterator[Edit]:
     """What is shown from right to left, both ways; overrides without a text are left out."""
-    if not text.isascii():
+    if not text.isascii() and not _DIRECTIONS.isdisjoint(text):
         for match in _BACKWARDS.finditer(text):
             shown = f"{match[1]}\n{match[1][::-1]}" if match[1] else ""
             yield Edit(match.start(), match.end(), shown)
@@ -209,6 +211,9 @@ def _homoglyphs(text: str) -> Iterator[Edit]:
 _FOREIGN = (
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Arabic}\p{Hebrew}]"
 )
+_OTHER_SCRIPT = re.compile(
+    "[\u0370-\u052f\u0590-\u06ff\u0750-\u077f\u0e00-\u0eff\u1000-\u11ff\u1780-\u17ff\u3040-\uffdc]"
+)
 _BORDER = regex.compile(
     rf"(?<={_FOREIGN})(?=[A-Za-z0-9+(])|(?<=[A-Za-z0-9)])(?={_FOREIGN})"
     r"|(?<=[\p{Cyrillic}\p{Greek}])(?=[0-9+(]{1,2}[0-9])|(?<=[0-9])(?=[\p{Cyrillic}\p{Greek}])"
@@ -217,7 +222,7 @@ _BORDER = regex.compile(
 
 def _borders(text: str) -> Iterator[Edit]:
     """A blank where a script that has no blanks, or glues its particles on, meets Latin letters or digits."""
-    if not text.isascii():
+    if not text.isascii() and _OTHER_SCRIPT.search(text):
         for match in _BORDER.finditer(text):
             yield Edit(match.start(), match.end(), " ")
 

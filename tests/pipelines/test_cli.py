@@ -69,6 +69,47 @@ def test_scrub_names_a_column_without_a_rule(invoke, tmp_path):
     assert "Doe" not in output
 
 
+def test_scrub_takes_a_folder_and_says_what_became_of_each_file(invoke, tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "policy.yaml").write_text(
+        "columns: {note: detect}\nprofile: fast\nmax_malformed_share: 0.5\n"
+    )
+    row = '{"note": "mail doe@example.com"}\n'
+    (tmp_path / "in" / "a.jsonl").write_text(row * 2 + '{"surname": "Doe"}\n')
+    (tmp_path / "in" / "deep" / "b.csv").write_text("note\nmail doe@example.com\n")
+    arguments = ("scrub", tmp_path / "in", tmp_path / "out", "--policy", tmp_path / "policy.yaml")
+    output = invoke(*arguments)
+    assert re.search(r"a.jsonl +3 +2 +1 ", output)
+    assert re.search(r"deep/b.csv +1 +1 +0 ", output)
+    assert re.search(r"EMAIL_ADDRESS +3 +0 ", output)
+    assert "1 rejected: " in output
+    assert "a.jsonl.dead_letters.jsonl" in output
+    assert "3 of 4 rows" in output
+    assert (tmp_path / "out" / "deep" / "b.csv").read_text() == "note\nmail <EMAIL_ADDRESS>\n"
+
+    (tmp_path / "in" / "deep" / "b.csv").write_text('note\n"Doe')
+    output = invoke(*arguments, exit_code=1)
+    assert re.search(r"deep/b.csv +failed", output)
+    assert "line 2: a quote is opened and not closed" in output
+    assert "Doe" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("none", "out"), "there is no such file or folder"),
+        (("rows.csv", "out.parquet"), "ends in parquet, but the output has the format of the input, csv"),
+        (("rows.csv", "out.csv", "--format", "xml"), "format: must be one of csv, jsonl"),
+        ((".", "out"), "so the next run would take what is written for input"),
+    ],
+)
+def test_scrub_says_what_cannot_be_done(invoke, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("note\nDoe\n")
+    (tmp_path / "policy.yaml").write_text("columns: {note: redact}\n")
+    assert said in invoke("scrub", *arguments, "--policy", "policy.yaml", exit_code=1)
+
+
 @pytest.mark.parametrize("command", [("runs",), ("show", "latest")])
 def test_a_missing_store_is_named(invoke, tmp_path, command):
     output = invoke(*command, "--metadata", f"sqlite:///{tmp_path}/none.sqlite", exit_code=1)

@@ -28,8 +28,10 @@ from components.pii.findings import mask, merge
 from components.pii.ner.rampart import RampartRecognizer
 from components.pii.ner.spans import WORDS
 from components.pii.ner.tagger_words import Words, tokens
+from components.pii.ner.weights import rampart_folder, word_embeddings
 
 SEED = 7
+MODEL = rampart_folder() / "onnx" / "model_q4.onnx"
 _THRESHOLD = 0.4
 _PROSE = regex.compile(r"(?<=[.!?])\s|\n\n")
 _REMOVED = regex.compile(r"(?:x{4,}[ /]?)+")
@@ -46,14 +48,21 @@ class Labelled(NamedTuple):
 def main(
     out: Path,
     wnut_folder: Annotated[Path, typer.Option("--wnut", help="WNUT-17's files; the training one is read.")],
-    complaints: Annotated[Path, typer.Option(help="CFPB complaints: a table with the column chunk_text.")],
-    scale: Annotated[float, typer.Option(help="How much: 1 is 20 minutes on a core.")] = 1.0,
+    complaints: Annotated[
+        Path | None,
+        typer.Option(
+            help="CFPB complaints, with the column chunk_text; without, nothing that Rampart labels."
+        ),
+    ] = None,
+    scale: Annotated[float, typer.Option(help="How much: 1 is five minutes on a core.")] = 1.0,
 ) -> None:
-    """Writes the arrays that ``train_tagger.py`` reads."""
+    """Writes the arrays that ``train_tagger.py`` and ``train_adapter.py`` read."""
     rng = Random(SEED)
-    made = [*of_corpus(int(14_000 * scale), rng), *of_templates(int(36_000 * scale)), *of_wnut(wnut_folder, rng)]
-    made += of_prose(int(14_000 * scale), rng)
-    made += of_complaints(pd.read_parquet(complaints)["chunk_text"].tolist(), rng)
+    made = [*of_corpus(int(14_000 * scale), rng), *of_templates(int(36_000 * scale))]
+    made += of_wnut(wnut_folder, rng)
+    if complaints is not None:
+        made += of_prose(int(14_000 * scale), rng)
+        made += of_complaints(pd.read_parquet(complaints)["chunk_text"].tolist(), rng)
     made = [again for one in made for again in recased(one, rng)]
     rng.shuffle(made)
     np.savez_compressed(out, **arrays(made))
@@ -173,7 +182,9 @@ def arrays(made: Sequence[Labelled]) -> dict[str, np.ndarray]:
     texts = [[one.text[start:end] for start, end in tokens(one.text)] for one in made]
     ids = [numbers.setdefault(word, len(numbers)) for text in texts for word in text]
     words = Words(list(numbers))
+    levels, scale, zero = word_embeddings(MODEL)
     return {
+        "table": ((levels.astype(np.float32) - zero) * scale).astype(np.float16),
         "pieces": words.pieces.astype(np.int16),
         "signs": words.signs.astype(np.uint8),
         "ends": words.ends.astype(np.int16),

@@ -1,5 +1,6 @@
 """Sentences made from templates: people and places of many countries where they are known to be."""
 
+import calendar
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,17 +12,20 @@ from faker import Faker
 from benchmarks.pii.people import part_of, person
 from benchmarks.pii.scores import Span
 
-LOCALES = """
+LOCALES = regex.findall(
+    r"\w+",
+    """
 en_US en_US en_US en_GB en_IN en_CA en_AU de_DE fr_FR es_ES es_MX it_IT pt_BR pt_PT nl_NL pl_PL sv_SE tr_TR
 cs_CZ fi_FI hu_HU ro_RO en_NG vi_VN id_ID no_NO da_DK hr_HR tw_GH zu_ZA et_EE fil_PH sk_SK sl_SI lv_LV lt_LT
 fr_CH de_CH de_AT en_KE en_PK az_AZ yo_NG ha_NG ig_NG sw ga_IE es_AR es_CO en_TH is_IS
-""".split()
+""",
+)
 
 _LATIN = regex.compile(r"[\p{Latin}\p{M}\p{N}\p{P}\s]+")
 _FIELD = regex.compile(r"(\{\w\})")
 _FOLDER = Path(__file__).with_name("templates")
-_SOON = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = tuple(calendar.month_name)[1:]
+_DAYS = tuple(calendar.day_name)
 _PLACES = ("city", "city", "country", "state")
 
 
@@ -56,12 +60,18 @@ class Sentences:
             "{n}": lambda: ("PERSON", self._full_name(locale)),
             "{f}": lambda: ("PERSON", self._name(locale, "first_name")),
             "{l}": lambda: ("PERSON", self._name(locale, "last_name")),
-            "{p}": lambda: ("LOCATION", self._faked(rng.choice((locale, locale, "en_US")), rng.choice(_PLACES))),
-            "{a}": lambda: ("ADDRESS", self._faked(locale, "address").replace("\n", rng.choice((", ", "\n")))),
+            "{p}": lambda: (
+                "LOCATION",
+                self._faked(rng.choice((locale, locale, "en_US")), rng.choice(_PLACES)),
+            ),
+            "{a}": lambda: (
+                "ADDRESS",
+                self._faked(locale, "address").replace("\n", rng.choice((", ", "\n"))),
+            ),
             "{c}": lambda: ("", rng.choice(_lines("companies")) if rng.random() < 0.6 else self._company()),
             "{b}": lambda: ("", rng.choice(_lines("products"))),
             "{j}": lambda: ("", self._faked("en_US", "job")),
-            "{m}": lambda: ("", rng.choice(_SOON)),
+            "{m}": lambda: ("", rng.choice(_MONTHS)),
             "{d}": lambda: ("", rng.choice(_DAYS)),
         }
         return choices[field]()

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
-import onnxruntime
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from tokenizers import Tokenizer
 
 from components.pii.findings import Finding
 from components.pii.ner.spans import WORD, WORDS, Window, findings, read_in_windows
-from components.pii.ner.weights import fast_model, rampart_folder
+from components.pii.ner.weights import fast_model, one_core, rampart_folder
 
 _GROUPS = {
     "PERSON": ("GIVEN_NAME", "SURNAME"),
@@ -101,14 +100,7 @@ class _Model:
         special = self._tokenizer.get_vocab(with_added_tokens=True)
         self._first, self._last = special["[CLS]"], special["[SEP]"]
         self._labels: dict[str, str] = json.loads((folder / "config.json").read_text())["id2label"]
-        options = onnxruntime.SessionOptions()
-        # Beam runs a process for each core.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            fast_model(folder / "onnx" / "model_q4.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = one_core(fast_model(folder / "onnx" / "model_q4.onnx"))
 
     def columns(self, labels: Sequence[str]) -> list[int]:
         """The outputs that stand for the beginning or the inside of these labels."""

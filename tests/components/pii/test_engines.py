@@ -17,9 +17,9 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from components.pii import sources
 from components.pii.policy import parse_policy
 from components.pii.report import make_report
+from components.pii.sources import csv_rows
 from components.pii.transform import EXAMPLES, ScrubFiles, read_tally
 
 POLICY = """
@@ -88,7 +88,7 @@ def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Counter[
 def test_on_several_workers_of_this_machine(folder, expected, tmp_path, mode, monkeypatch) -> None:
     if mode == "multi_threading":
         # More parts than workers. Other processes do not see the patch.
-        monkeypatch.setattr(sources.csv_rows, "PART_RECORDS", 50)
+        monkeypatch.setattr(csv_rows, "PART_RECORDS", 50)
     options = ("--runner=FnApiRunner", f"--direct_running_mode={mode}", "--direct_num_workers=2")
     _check(_start(folder, tmp_path, *options), tmp_path, expected)
 

@@ -1,5 +1,5 @@
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -8,10 +8,18 @@ import tensorflow as tf
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
-from components.pii.errors import ColumnMismatchError, KeyUnavailableError, UnreadableSourceError
+from components.pii import sources
+from components.pii.errors import (
+    ColumnMismatchError,
+    KeyUnavailableError,
+    RowsLostError,
+    UnreadableSourceError,
+)
 from components.pii.policy import ScrubPolicy
 from components.pii.report import Rejected, Tally, make_report
-from components.pii.transform import ScrubFiles, read_tally, to_example
+from components.pii.scrubber import Scrubber
+from components.pii.sources import Record, csv_rows
+from components.pii.transform import Place, ScrubFiles, read_tally, to_example
 from tests.components.pii.conftest import HEADER, ROWS
 
 WriteCsv = Callable[..., Path]
@@ -91,3 +99,51 @@ def test_no_key_no_run(policy: ScrubPolicy, write_csv: WriteCsv, monkeypatch: py
     monkeypatch.delenv("TEST_PSEUDONYM_KEY")
     with pytest.raises(KeyUnavailableError, match="environment variable TEST_PSEUDONYM_KEY is not set"):
         _run(str(write_csv(*ROWS)), policy)
+
+
+def test_an_error_that_quotes_a_row_is_told_without_its_words(
+    policy: ScrubPolicy,
+    write_csv: WriteCsv,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(self: Scrubber, rows: Sequence[Record]) -> list:
+        if rows:
+            raise ValueError(rows[0].cells[1])
+        return []
+
+    monkeypatch.setattr(Scrubber, "scrub_rows", fail)
+    with pytest.raises(Exception, match=r"rows.csv: lines 2 to 4: ValueError in test_transform.py") as caught:
+        _run(str(write_csv(*ROWS)), policy)
+    assert "Quinn" not in f"{caught.value}{caplog.text}"
+
+
+def test_a_file_that_changes_while_it_is_read(
+    policy: ScrubPolicy, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_csv(*ROWS)
+    cut = sources.read_parts
+
+    def then_shorten(*arguments, **options):
+        yield from cut(*arguments, **options)
+        write_csv(ROWS[0])
+
+    monkeypatch.setattr(sources, "read_parts", then_shorten)
+    with pytest.raises(Exception, match=r"from line 2 on there were 3 rows, and then 1: the file changed"):
+        _run(str(source), policy)
+
+
+def test_a_part_that_is_lost_or_repeated_shows_in_the_counts(
+    policy: ScrubPolicy, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_rows, "PART_RECORDS", 1)
+    for times in (0, 2):
+
+        @beam.ptransform_fn
+        def uneven(places, times=times):
+            chosen = beam.FlatMap(lambda place: [place] * (times if place.part.line == 3 else 1))
+            return places | chosen.with_output_types(Place)
+
+        monkeypatch.setattr(beam, "Reshuffle", uneven)
+        with pytest.raises(RowsLostError, match=f"got 3 in, {2 + times} out"):
+            make_report(_run(str(write_csv(*ROWS)), policy), policy)

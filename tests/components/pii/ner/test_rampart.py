@@ -3,7 +3,7 @@ import pytest
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
-from components.pii.ner.rampart import RampartRecognizer, _windows
+from components.pii.ner.rampart import RampartRecognizer
 
 pytestmark = pytest.mark.usefixtures("socket_disabled")
 
@@ -46,18 +46,6 @@ def test_a_text_is_read_alike_alone_and_among_others(recognizer) -> None:
 def test_a_long_text_is_read_to_its_end(recognizer) -> None:
     text = "The parcel was sent back to the shop. " * 400 + "My name is Barbara Johnson."
     assert _people(recognizer, text) == ["Barbara Johnson"]
-
-
-@pytest.mark.parametrize("count", [0, 1, 159, 160, 161, 288, 289, 1000])
-def test_windows_keep_every_token_once(count) -> None:
-    class Encoded:
-        ids = [0] * count
-
-    windows = list(_windows(0, Encoded()))  # type: ignore[arg-type]
-    kept = [token for window in windows for token in range(window.from_, window.to)]
-    assert kept == list(range(count))
-    assert all(window.start <= window.from_ and window.to <= window.end for window in windows)
-    assert all(window.end - window.start <= 160 for window in windows)
 
 
 def test_it_serves_presidio(recognizer) -> None:
