@@ -119,8 +119,8 @@ def curves(axes: Axes, sweep: Sweep, records: list[Record], what: str, quantity:
                 f"{private / lines[ORDINARY][value]:.1f}x",
                 (value, private),
                 textcoords="offset points",
-                xytext=(3, 5),
-                ha="right",
+                xytext=(0, 6),
+                ha="center",
                 fontsize=8,
                 color=MODES[PRIVATE],
             )
@@ -128,7 +128,7 @@ def curves(axes: Axes, sweep: Sweep, records: list[Record], what: str, quantity:
     axes.set_xticks(sweep.values, [str(value) for value in sweep.values])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
-    axes.margins(x=0.08)
+    axes.margins(x=0.1)
     axes.set_ylim(top=axes.get_ylim()[1] * 1.08)
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
     axes.set_axisbelow(True)
