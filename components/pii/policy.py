@@ -182,6 +182,12 @@ class Detect(Document):
         """The entity types that are looked for: those that are not kept."""
         return frozenset(kind for kind in self.entities if not isinstance(self.operator(kind), spec.Keep))
 
+    @property
+    def invented(self) -> tuple[str, ...]:
+        """The entity types whose findings become invented values of the same kind."""
+        operators = ((kind, self.operator(kind)) for kind in sorted(self.entities))
+        return tuple(kind for kind, one in operators if isinstance(one, spec.Pseudonymize) and one.surrogate)
+
     def operator(self, entity_type: str) -> Operator:
         """What is done with findings of this type."""
         return self.operators.get(entity_type, self.default)

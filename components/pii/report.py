@@ -12,7 +12,7 @@ import pydantic
 from components.documents import Document, parse
 from components.pii import SCRUBBER_VERSION
 from components.pii.errors import RowsLostError, TooManyRejectedError, UnreadableSourceError
-from components.pii.policy import Randomize, ScrubPolicy
+from components.pii.policy import Detect, Randomize, ScrubPolicy
 from dpcore import randomized_response
 
 if TYPE_CHECKING:
@@ -48,13 +48,15 @@ class Tally:
 class ColumnReport(Document):
     """What happened to one column.
 
-    ``findings`` counts what was replaced, by entity type. ``local_epsilon`` is that of randomised response.
+    ``findings`` counts what was replaced, by entity type; ``invented`` are the types that became invented
+    values of the same kind. ``local_epsilon`` is that of randomised response.
     """
 
     action: Literal[
         "keep", "drop", "redact", "detect", "pseudonymize", "hash", "mask", "generalize", "randomize"
     ]
     findings: dict[str, Count] = pydantic.Field(default_factory=dict)
+    invented: tuple[str, ...] = ()
     local_epsilon: Annotated[float, pydantic.Field(gt=0.0)] | None = None
 
 
@@ -163,6 +165,7 @@ def make_report(tally: Tally, policy: ScrubPolicy, specimens: Iterable[Specimen]
         name: ColumnReport(
             action=rule.action,
             findings={kind: n for (column, kind), n in sorted(tally.findings.items()) if column == name},
+            invented=rule.invented if isinstance(rule, Detect) else (),
             local_epsilon=rule.epsilon if isinstance(rule, Randomize) else None,
         )
         for name, rule in policy.columns.items()

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Collection
 from typing import Any
 
 import apache_beam as beam
@@ -53,7 +54,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
         output.set_json_value_custom_property(example_validator.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)
 
-    def _count(self, examples: Artifact, splits: list[str], columns: list[str], folder: str) -> None:
+    def _count(self, examples: Artifact, splits: list[str], columns: Collection[str], folder: str) -> None:
         with self._make_beam_pipeline() as pipeline:
             for split in splits:
                 source = tfxio_utils.get_split_tfxio([examples], split, ["ScrubValidator"])
@@ -62,7 +63,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 _ = batches | f"Count {split}" >> count(columns, os.path.join(folder, split))
 
 
-def _text_columns(scrub_report: Artifact) -> list[str]:
+def _text_columns(scrub_report: Artifact) -> dict[str, tuple[str, ...]]:
+    """The columns to look at, with the entity types of which invented values may stand there."""
     text = io_utils.read_string_file(os.path.join(scrub_report.uri, REPORT_FILE))
     report = Report.from_json(text)
-    return [name for name, column in report.columns.items() if column.action in _TEXT_ACTIONS]
+    columns = report.columns.items()
+    return {name: column.invented for name, column in columns if column.action in _TEXT_ACTIONS}

@@ -1,7 +1,7 @@
 """Shapes of personal data as TFDV statistics, and the TFDV validation that wants none."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 import apache_beam as beam
 import pyarrow as pa
@@ -55,7 +55,7 @@ class ShapeStatistics(stats_generator.CombinerFeatureStatsGenerator):
         return statistics
 
 
-def count_shapes(batches: beam.PCollection, columns: Sequence[str], path: str) -> beam.PCollection:
+def count_shapes(batches: beam.PCollection, columns: Collection[str], path: str) -> beam.PCollection:
     """Writes the TFDV statistics of these columns of Arrow record batches to a file: shapes, nothing else."""
     options = tfdv.StatsOptions(
         generators=[ShapeStatistics()], feature_allowlist=list(columns), add_default_generators=False
@@ -63,12 +63,12 @@ def count_shapes(batches: beam.PCollection, columns: Sequence[str], path: str) -
     return batches | tfdv.GenerateStatistics(options) | tfdv.WriteStatisticsToBinaryFile(path)
 
 
-def validate(path: str, columns: Sequence[str]) -> anomalies_pb2.Anomalies:
+def validate(path: str, columns: Mapping[str, Collection[str]]) -> anomalies_pb2.Anomalies:
     """An anomaly for each column in which a shape was counted, by a custom validation of TFDV.
 
     Args:
       path: of the statistics that :func:`count_shapes` wrote.
-      columns: those that were counted in.
+      columns: those that were counted in, with the shapes that may stand in each: invented ones.
 
     Raises:
       ValueError: there are examples, and a column is not among their features: what was not looked at is
@@ -81,12 +81,12 @@ def validate(path: str, columns: Sequence[str]) -> anomalies_pb2.Anomalies:
     if absent := sorted(set(columns) - counted):
         raise ValueError(f"columns {', '.join(absent)} were scrubbed, and the examples do not have them.")
     schema, config = schema_pb2.Schema(), custom_validation_config_pb2.CustomValidationConfig()
-    for column in columns:
+    for column, allowed in columns.items():
         presence = schema_pb2.FeaturePresence(min_count=0)
         schema.feature.add(name=column, type=schema_pb2.BYTES, presence=presence)
         validations = config.feature_validations.add()
         validations.feature_path.step.append(column)
-        for shape in SHAPES:
+        for shape in sorted(set(SHAPES) - set(allowed)):
             validations.validations.add(
                 sql_expression=_NONE_COUNTED % shape,
                 severity=anomalies_pb2.AnomalyInfo.ERROR,

@@ -11,6 +11,7 @@ from components.artifacts import ScrubReport
 from components.scrub_validator.executor import Executor
 from components.scrubbing_example_gen.executor import REPORT_FILE
 
+INVENTED = {"reply": ["EMAIL_ADDRESS"]}
 BEAM = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
 
 
@@ -24,7 +25,7 @@ def example(**cells):
 
 def validated(folder: Path, splits, actions=None):
     """Runs the executor over ``splits``; the anomalies by split and column, and the blessings."""
-    actions = actions or {"note": "detect", "kind": "keep", "who": "pseudonymize"}
+    actions = actions or {"note": "detect", "kind": "keep", "who": "pseudonymize", "reply": "detect"}
     examples, report, anomalies = (
         standard_artifacts.Examples(),
         ScrubReport(),
@@ -42,6 +43,7 @@ def validated(folder: Path, splits, actions=None):
             for row in rows:
                 writer.write(row)
     columns = {name: {"action": action, "findings": {}} for name, action in actions.items()}
+    columns = {name: column | {"invented": INVENTED.get(name, [])} for name, column in columns.items()}
     counts = {"rows_in": 3, "rows_out": 3, "rows_rejected": 0}
     rest = {"reasons": {}, "residual": {}, "policy_digest": "0", "engine": {}}
     (folder / "report").mkdir()
@@ -56,7 +58,9 @@ def validated(folder: Path, splits, actions=None):
     }, anomalies.get_json_value_custom_property("blessed")
 
 
-CLEAN = example(note="Picked up by <PERSON> at 12:30, fare 14.25", kind="Cash", who="6" * 32)
+CLEAN = example(
+    note="Picked up by <PERSON> at 12:30, fare 14.25", kind="Cash", who="6" * 32, reply="to a.b1@example.com"
+)
 
 
 LEFT = {
@@ -68,9 +72,11 @@ LEFT = {
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    splits = {split: [CLEAN, example(note=left, kind="", who="b")] for split, (left, _) in LEFT.items()}
-    splits["train"] = [CLEAN, example(note="", kind="Card", who="a")]
-    splits["kept"] = [example(note="", kind="a@b.example", who="4111111111111111")]
+    splits = {
+        split: [CLEAN, example(note=left, kind="", who="b", reply="")] for split, (left, _) in LEFT.items()
+    }
+    splits["train"] = [CLEAN, example(note="", kind="Card", who="a", reply="")]
+    splits["kept"] = [example(note="", kind="a@b.example", who="4111111111111111", reply="(312) 555-0143")]
     splits["empty"] = []
     return validated(tmp_path_factory.mktemp("scrubbed"), splits)
 
@@ -88,7 +94,12 @@ def test_what_is_left_is_an_anomaly_of_its_column_and_split(outcome, split):
 
 
 def test_kept_columns_are_looked_at_and_pseudonyms_are_not(outcome):
-    assert list(outcome[0]["kept"]) == ["kind"]
+    assert sorted(outcome[0]["kept"]) == ["kind", "reply"]
+
+
+def test_invented_values_may_have_their_shape_and_no_other(outcome):
+    assert "reply" not in outcome[0]["train"]
+    assert "a phone number" in outcome[0]["kept"]["reply"]
 
 
 def test_a_column_that_is_not_there_was_not_looked_at(tmp_path):
