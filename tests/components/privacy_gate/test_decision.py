@@ -63,6 +63,7 @@ SCRUB = {
     "residual": {},
     "policy_digest": "x",
     "engine": {},
+    "specimens": [],
 }
 INFINITE = {"epsilon": "infinite", "epsilon_pld": "infinite", "epsilon_rdp": "infinite"}
 
