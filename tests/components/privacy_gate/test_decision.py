@@ -228,7 +228,8 @@ def test_the_gate_refuses_data_that_was_not_scrubbed_well(scrub, reason):
     assert any(reason in refusal for refusal in decision.refusals), decision.refusals
 
 
-@pytest.mark.parametrize("key", sorted(SCRUB))
+# Specimens are for people to look at.
+@pytest.mark.parametrize("key", sorted(SCRUB.keys() - {"specimens"}))
 def test_the_gate_refuses_a_scrub_report_that_lacks_a_key(key):
     text = json.dumps({name: value for name, value in SCRUB.items() if name != key})
     decision = decide(json.dumps(REPORT), text, True, POLICY)
