@@ -19,32 +19,10 @@ from typing import NamedTuple
 
 import regex
 
+from components.pii.entities import NATIONAL_IDS
+
 MIN_IOU = 0.5
 PLACES = frozenset({"ADDRESS", "LOCATION"})
-NATIONAL_IDS = frozenset(
-    {
-        "US_SSN",
-        "US_ITIN",
-        "UK_NHS",
-        "UK_NINO",
-        "IN_AADHAAR",
-        "IN_PAN",
-        "ES_NIF",
-        "IT_FISCAL_CODE",
-        "PL_PESEL",
-        "SG_NRIC_FIN",
-        "AU_TFN",
-        "AU_MEDICARE",
-        "FI_PERSONAL_IDENTITY_CODE",
-        "SE_PERSONNUMMER",
-        "DE_TAX_ID",
-        "FR_NIR",
-        "NL_BSN",
-        "BR_CPF",
-        "CA_SIN",
-        "KR_RRN",
-    }
-)
 
 ACCEPTED: dict[str, frozenset[str]] = {
     # A town inside an address, and an address of which only the town was labelled.
@@ -52,7 +30,7 @@ ACCEPTED: dict[str, frozenset[str]] = {
     "LOCATION": frozenset({"ADDRESS"}),
     # The number of a country as a national id without its country, and the other way round.
     **{kind: frozenset({"NATIONAL_ID"}) for kind in NATIONAL_IDS},
-    "NATIONAL_ID": NATIONAL_IDS,
+    "NATIONAL_ID": frozenset(NATIONAL_IDS),
     # Only the word before tells a member's number from an order's.
     "ACCOUNT_NUMBER": frozenset({"RECEIPT_NUMBER"}),
     "RECEIPT_NUMBER": frozenset({"ACCOUNT_NUMBER"}),

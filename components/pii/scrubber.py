@@ -57,6 +57,7 @@ class Scrubber:
         self._keyed = None if key is None else Keyed(key)
         self._columns = list(columns)
         self._identifying = policy.identifying()
+        self._pseudonymizes = policy.pseudonymizes
 
     def scrub_rows(self, rows: Sequence[Record]) -> list[ScrubbedRow | Rejected]:
         """Each row, scrubbed or rejected, in the order given. Bigger batches are faster."""
@@ -130,7 +131,7 @@ class Scrubber:
 
     def _people(self, row: Mapping[str, str]) -> list[Words]:
         """The full names that the row's own columns tell, where anybody asks for them."""
-        if not self._policy.pseudonymizes:
+        if not self._pseudonymizes:
             return []
         names = [words(row[name]) for name, entity in self._identifying if entity == "PERSON"]
         return [name for name in names if len(name) > 1]
@@ -141,7 +142,7 @@ class Scrubber:
         findings: Counter[tuple[str, str]] = Counter()
         residual: Counter[str] = Counter()
         people = self._people(row)
-        if self._policy.pseudonymizes:
+        if self._pseudonymizes:
             people += [name for cell in read.values() for name in cell.people]
         for name, cell in read.items():
             rule = self._policy.columns[name]
