@@ -48,7 +48,7 @@ uv:
 	@command -v $(UV) > /dev/null || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
 
 lock: uv  ## After a change to the dependencies in pyproject.toml.
-	$(UV) pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-header --quiet --upgrade -o requirements.lock
+	$(UV) pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-header --quiet --upgrade -o requirements.lock
 
 benchmark: benchmark-peers
 	.venv/bin/python benchmarks/step.py --peers --memory
