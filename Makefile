@@ -8,13 +8,20 @@ WORKDIR ?= work
 # With bytecode, `import tfx` takes a quarter of the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint types wheel lock setup benchmark benchmark-peers clean
+.PHONY: demo test kubeflow-test gpu-test check lint types wheel lock setup benchmark benchmark-peers clean
 
 demo: setup
 	.venv/bin/tfx-privacy run --with-baseline --workdir $(WORKDIR)
 
 test: setup
 	.venv/bin/pytest
+
+kubeflow-test: setup  ## The image and the pipeline in containers, too: needs Docker, or root and podman.
+	kubeflow/test.sh $(abspath $(WORKDIR))/containers
+
+gpu-test: setup  ## Right and quick on this machine's GPU; says so where there is none.
+	.venv/bin/pytest -rs tests/dpcore/test_gpu.py
+	.venv/bin/python benchmarks/gpu.py
 
 check: lint types wheel
 

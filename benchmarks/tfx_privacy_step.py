@@ -21,7 +21,7 @@ def modes(spec: str) -> list[str]:
     return [ORDINARY, PRIVATE]
 
 
-def compiled_model(sizes: Workload, mode: str) -> keras.Model:
+def compiled_model(sizes: Workload, mode: str, jit_compile: bool | str = "auto") -> keras.Model:
     """The model of a workload, compiled."""
     model = build_model(sizes)
     if mode == PRIVATE:
@@ -35,19 +35,22 @@ def compiled_model(sizes: Workload, mode: str) -> keras.Model:
             seed=0,
         )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(LEARNING_RATE), loss)
+    model.compile(keras.optimizers.SGD(LEARNING_RATE), loss, jit_compile=jit_compile)
     return model
 
 
-def step(spec: str, mode: str) -> Step:
+def step(spec: str, mode: str, jit_compile: bool | str = "auto") -> Step:
     """One call of the train function that Keras makes for ``fit``, on a batch that is already there."""
     sizes = workload(spec)
-    model = compiled_model(sizes, mode)
+    model = compiled_model(sizes, mode, jit_compile)
     x, y = sizes.data()
     examples = (x, y, np.ones(len(x), "float32")) if mode == PRIVATE else (x, y)
     # As in fit, the number of rows is not known when the step is traced.
     batches = iter(tf.data.Dataset.from_tensor_slices(examples).batch(len(x)).cache().repeat())
+    # XLA would compile for the size of this batch too.
+    compiled, model.jit_compile = model.jit_compile, False
     model.fit(x, y, batch_size=len(x), steps_per_epoch=1, verbose=0)  # Here PrivateModel makes its checks.
+    model.jit_compile = compiled
     # Keras' own function: PrivateModel's charges a ledger, which it does in a fit only. Fits are timed too.
     keras.Model.make_train_function(model, force=True)
     return Step(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dpcore.config import PrivacyTarget as PrivacyTarget
     from dpcore.ledger import Charge as Charge
     from dpcore.ledger import Ledger as Ledger
+    from dpcore.replicas import strategy as strategy
     from dpcore.session import private_session as private_session
     from dpcore.training import PrivateModel as PrivateModel
 
@@ -49,6 +50,7 @@ _HOMES = {
     "private_session": "session",
     "register_rule": "clipping",
     "statement": "accounting",
+    "strategy": "replicas",
 }
 
 __all__ = sorted(_HOMES)

@@ -4,6 +4,7 @@ Poisson sampling: every example enters every step independently with the same pr
 come out differ in size; they are padded with zero rows that carry no weight, so that few shapes occur.
 """
 
+import itertools
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dpcore.config import require_probability
-from dpcore.errors import ConfigError
+from dpcore.errors import ConfigError, NotPrivateError
 
 Indices = npt.NDArray[np.int64]
 
@@ -66,10 +67,13 @@ class PoissonSampler:
         """One batch: the indices of its examples, ``[batch]``, ascending. May be empty."""
         return np.flatnonzero(rng.random(self.num_examples) < self.sampling_probability)
 
-    def padded(self, rng: np.random.Generator) -> tuple[Indices, npt.NDArray[np.bool_]]:
-        """One batch padded to at least one row: indices ``[rows]``, and which rows are real ``[rows]``."""
+    def padded(self, rng: np.random.Generator, replicas: int = 1) -> tuple[Indices, npt.NDArray[np.bool_]]:
+        """One batch padded to at least one row: indices ``[rows]``, and which rows are real ``[rows]``.
+
+        The rows can be divided by the number of replicas.
+        """
         indices = self.draw(rng)
-        multiple = self.padding_multiple
+        multiple = -(-self.padding_multiple // replicas) * replicas
         rows = max(1, -(-len(indices) // multiple)) * multiple
         padding = rows - len(indices)
         return np.pad(indices, (0, padding)), np.arange(rows) < len(indices)
@@ -80,7 +84,14 @@ def sampling_rng(seed: int | None = None) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(secrets.randbits(256) if seed is None else seed))
 
 
-def poisson_batches(arrays: Any, sampler: PoissonSampler, rng: np.random.Generator) -> tf.data.Dataset:
+def poisson_batches(
+    arrays: Any,
+    sampler: PoissonSampler,
+    rng: np.random.Generator,
+    *,
+    replicas: int = 1,
+    parts: range = range(1),
+) -> tf.data.Dataset:
     """An endless data set of Poisson batches, padded with rows of zeros.
 
     Args:
@@ -88,19 +99,38 @@ def poisson_batches(arrays: Any, sampler: PoissonSampler, rng: np.random.Generat
         have weight 0, which is how they are told from examples.
       sampler: what draws the batches.
       rng: where the randomness comes from.
+      replicas: how many share a batch, in equal parts.
+      parts: which of these to yield, one after the other, before the next batch is drawn.
     """
     tensors = tf.nest.map_structure(tf.convert_to_tensor, arrays)
 
-    def batch(_: tf.Tensor) -> Any:
-        indices, real = tf.numpy_function(lambda: sampler.padded(rng), [], [tf.int64, tf.bool], stateful=True)
-        indices, real = tf.ensure_shape(indices, [None]), tf.ensure_shape(real, [None])
+    def draw() -> tuple[tf.Tensor, tf.Tensor]:
+        drawn = tf.numpy_function(
+            lambda: sampler.padded(rng, replicas), [], [tf.int64, tf.bool], stateful=True
+        )
+        return tf.ensure_shape(drawn[0], [None]), tf.ensure_shape(drawn[1], [None])
+
+    def examples(indices: tf.Tensor, real: tf.Tensor) -> Any:
         return tf.nest.map_structure(lambda array: _rows(array, indices, real), tensors)
+
+    def own_parts(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        with tf.control_dependencies([tf.numpy_function(in_order, [step], [], stateful=True)]):
+            return tuple(tf.reshape(rows, [replicas, -1])[parts.start : parts.stop] for rows in draw())
+
+    steps = itertools.count()
+
+    def in_order(step: int) -> None:
+        if step != next(steps):
+            raise NotPrivateError("batches that replicas share are read once: others would read others.")
 
     options = tf.data.Options()
     # There is nothing to tune, and an abandoned iterator would wait for the tuning thread, up to 10 seconds.
     options.autotune.enabled = False
     # Not from_generator: once that has run, the process gives every large block back to the system.
-    return tf.data.Dataset.counter().map(batch).with_options(options)
+    counter = tf.data.Dataset.counter()
+    if replicas == 1:
+        return counter.map(lambda _: examples(*draw())).with_options(options)
+    return counter.map(own_parts).unbatch().map(examples).with_options(options)
 
 
 def _rows(array: tf.Tensor, indices: tf.Tensor, real: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """A Keras model whose ``fit`` is DP-SGD."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,16 @@ from dpcore.errors import ConfigError, NotPrivateError, NotSupportedError
 from dpcore.ledger import Charge, Ledger
 from dpcore.losses import ExampleLosses, check_loss
 from dpcore.noise import ClippedSum, NoiseSource, add_gaussian_noise
+from dpcore.precision import full_float32
+from dpcore.replicas import (
+    check_agreement,
+    check_strategy,
+    has_several_workers,
+    is_chief,
+    noised_sum,
+    shared_batches,
+    summed_before,
+)
 from dpcore.sampling import PoissonSampler, poisson_batches, sampling_rng
 from dpcore.session import Session, active_session
 from dpcore.validation import check_callbacks, check_fit_arguments, check_losses, check_model
@@ -39,6 +50,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
       and adds Gaussian noise of ``noise_multiplier * l2_norm_clip`` once;
     - the sum is divided by ``expected_batch_size``, a public constant, never by the realised batch size;
     - the ledger is charged, durably, before the step that releases.
+
+    They hold on several devices and workers too, as one sum, one noise and one charge for all: see
+    :mod:`dpcore.replicas`.
 
     Training loss and metrics are computed on the data without noise: they are for your eyes, and are not
     covered by the guarantee. Weight regularisers see no data; their gradient is added after the noise.
@@ -70,6 +84,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         session = active_session()
         if session is None or (ledger is not None and ledger is not session.ledger):
             session = Session(ledger if ledger is not None else Ledger(), attempt="fit")
+        if not is_chief(self.distribute_strategy):
+            # The chief's ledger is the record; the other workers count along in memory.
+            session = Session(Ledger(), session.attempt)
         self.inner = model
         self._dp_config = config
         self._session = session
@@ -113,13 +130,20 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         if len(both) == 2 and not all(isinstance(m, list) for m in both):
             raise NotSupportedError("metrics and weighted_metrics can only be combined as lists.")
         weighted = [m for part in both for m in part] if len(both) == 2 else (both[0] if both else None)
-        super().compile(
-            optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=weighted, **kwargs
-        )
+        if self._has_replicas:
+            # XLA compiles for one device: what each replica does by itself, but not the step of them all.
+            compiled = kwargs.get("jit_compile", "auto") is True
+            kwargs["jit_compile"] = False
+            self._clipped = tf.function(self._clipped_gradients, reduce_retracing=True, jit_compile=compiled)
+        with self.distribute_strategy.scope():
+            super().compile(
+                optimizer=optimizer, loss=loss, loss_weights=loss_weights, weighted_metrics=weighted, **kwargs
+            )
         if self._compile_loss is not None:
             self._example_losses = ExampleLosses(self._compile_loss)
         self._method = None
 
+    @full_float32()
     def fit(
         self,
         x: Any = None,
@@ -151,8 +175,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
 
         Raises:
           NotPrivateError: the loss mixes examples, or non-trainable weights changed during training.
-          NotSupportedError: class weights, several replicas, generators.
-          ConfigError: an argument contradicts the configuration, or a target is already spent.
+          NotSupportedError: class weights, generators, strategies that are not synchronous.
+          ConfigError: an argument contradicts the configuration, a target is already spent, or the workers
+            of a cluster do not have the same data in the same order.
         """
         self._check_compiled_for_fit(batch_size)
         check_fit_arguments(
@@ -165,6 +190,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         if validation_split and validation_data is None:
             arrays, validation_data = split_validation(arrays, validation_split)
         self._build(arrays[0])
+        check_strategy(
+            self._distribute_strategy, [v.value for v in (*self.inner.variables, *self.optimizer.variables)]
+        )
         frozen = [variable.numpy() for variable in _state(self.inner)]
         self._rehearse(arrays)
         num_examples = len(arrays[2])
@@ -176,17 +204,18 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         executed = -(-steps_per_epoch // self.steps_per_execution) * self.steps_per_execution
         self._prepare_charges(sampler, executed, executed * (epochs - initial_epoch))
         try:
-            history = super().fit(
-                poisson_batches(arrays, sampler, self._sampling_rng),
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_data=validation_data,
-                initial_epoch=initial_epoch,
-                shuffle=False,
-                steps_per_epoch=steps_per_epoch,
-                **kwargs,
-            )
+            with summed_before(self._inner_optimizer):
+                history = super().fit(
+                    self._batches(arrays, sampler, (epochs, initial_epoch, steps_per_epoch)),
+                    epochs=epochs,
+                    verbose=verbose,
+                    callbacks=callbacks,
+                    validation_data=validation_data,
+                    initial_epoch=initial_epoch,
+                    shuffle=False,
+                    steps_per_epoch=steps_per_epoch,
+                    **kwargs,
+                )
         finally:
             self._sampler = None
         self._check_unchanged(frozen)
@@ -199,12 +228,13 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         step: ClippedGradients = self._clipped(x, y, weight)
         # Divided by a public constant, the sum moves by that much less with any one example.
         clipped = ClippedSum(step.sum, self._dp_config.l2_norm_clip / self._dp_config.expected_batch_size)
-        gradients = add_gaussian_noise(
-            clipped,
+        add_noise = functools.partial(
+            add_gaussian_noise,
             noise_multiplier=self._noise_multiplier or 0.0,
             source=self._noise,
             jit_compile=self.jit_compile,
         )
+        gradients = noised_sum(clipped, add_noise)
         self._apply(self._regularized(gradients))
         examples = is_example(weight)
         self._loss_tracker.update_state(step.losses, sample_weight=examples)
@@ -212,8 +242,10 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
             self._example_losses(y, step.outputs, weight)
             for tracker, losses in zip(self._compile_loss.metrics, self._example_losses.seen, strict=True):
                 tracker.update_state(losses, sample_weight=examples)
-        logs: dict[str, Any] = self.compute_metrics(x, y, step.outputs, sample_weight=weight)
-        return logs
+        return self._logs(self.compute_metrics(x, y, step.outputs, sample_weight=weight))
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        return self._logs(super().test_step(data))
 
     def make_train_function(self, force: bool = False) -> None:
         """As in Keras, with the charge made before each call."""
@@ -255,6 +287,36 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
             loss_scale=self._loss_scale,
         )
 
+    def _batches(self, arrays: tuple[Any, Any, Any], sampler: PoissonSampler, steps: Any) -> Any:
+        """What one fit() reads: on several replicas, after all workers have agreed on it."""
+        if not self._has_replicas:
+            return poisson_batches(arrays, sampler, self._sampling_rng)
+        settings = self._dp_config, self._noise_multiplier, self._noise.seeded, steps
+        check_agreement(self.distribute_strategy, settings, arrays)
+        first = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:1]), arrays)
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=first)
+        return shared_batches(self.distribute_strategy, arrays, sampler, self._sampling_rng)
+
+    @property
+    def _has_replicas(self) -> bool:
+        return bool(self.distribute_strategy.num_replicas_in_sync > 1)
+
+    def _logs(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """Of one replica. From several workers Keras takes means along a first axis, so there must be one."""
+        several = has_several_workers(self.distribute_strategy)
+        return {name: value[None] for name, value in logs.items()} if several else logs
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """As in Keras, which with replicas would take the mean of their first batches, even of words."""
+        if iterator is not None and self._has_replicas:
+            if self._sampler is not None:
+                return  # fit() has done it
+            _, _, batches = next(iter(iterator))
+            here = self.distribute_strategy.experimental_local_results
+            iterator, data_batch = None, tf.nest.map_structure(lambda value: here(value)[0], next(batches))
+        super()._maybe_symbolic_build(iterator, data_batch)
+
     @property
     def _loss_scale(self) -> float:
         """A public constant. A scale that adapts to overflows would look at the data without noise.
@@ -266,11 +328,14 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         scale = optimizer.initial_scale if scaled else optimizer.loss_scale_factor
         return float(scale) / self._dp_config.expected_batch_size if scale else 1.0
 
+    @property
+    def _inner_optimizer(self) -> keras.Optimizer:
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        return self.optimizer.inner_optimizer if scaled else self.optimizer
+
     def _apply(self, gradients: list[tf.Tensor]) -> None:
-        optimizer = self.optimizer
-        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            optimizer = optimizer.inner_optimizer
-        elif optimizer.loss_scale_factor:
+        optimizer = self._inner_optimizer
+        if optimizer is self.optimizer and optimizer.loss_scale_factor:
             gradients = [gradient * optimizer.loss_scale_factor for gradient in gradients]
         optimizer.apply_gradients(zip(gradients, self.inner.trainable_variables, strict=True))
 
@@ -293,8 +358,13 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
                 f"batch_size must be left out or equal expected_batch_size={expected}; got {batch_size}. "
                 "The batch size is part of what is accounted for."
             )
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            raise NotSupportedError("training on several replicas is not supported yet: use one device.")
+        if self._has_replicas and self.steps_per_execution != 1:
+            raise NotSupportedError(
+                f"steps_per_execution must be 1 on several replicas; got {self.steps_per_execution}. "
+                "TensorFlow cannot loop over what is distributed."
+            )
+        if self._has_replicas and isinstance(self._inner_optimizer, keras.optimizers.MultiOptimizer):
+            raise NotSupportedError("MultiOptimizer is not supported on several replicas: use one optimizer.")
         if self._compile_loss is None:
             raise ConfigError("compile() needs a loss: its gradient is what is clipped.")
         check_losses(self.loss)
@@ -303,7 +373,8 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
     def _build(self, x: Any) -> None:
         """Builds a model without declared inputs, without showing it the data."""
         if not self.inner.built:
-            self.inner(tf.nest.map_structure(lambda a: tf.zeros_like(a[:1]), x), training=False)
+            with self.distribute_strategy.scope():
+                self.inner(tf.nest.map_structure(lambda a: tf.zeros_like(a[:1]), x), training=False)
 
     def _rehearse(self, arrays: tuple[Any, Any, Any]) -> None:
         """Tries the loss and the model, once after each compile()."""

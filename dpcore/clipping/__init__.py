@@ -10,6 +10,7 @@ from dpcore.clipping.rehearsal import Method, rehearse
 from dpcore.clipping.rules import register_rule
 from dpcore.config import require_positive
 from dpcore.losses import ExampleLoss, as_loss, check_loss
+from dpcore.precision import full_float32
 from dpcore.validation import check_model
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 
+@full_float32()
 def clipped_gradient_sum(
     model: keras.Model,
     loss: Any,

@@ -26,8 +26,9 @@ _MOST_MEMORY = 1.5
 # Up to this many steps, rows with the same index are found by comparing each with each.
 _SHORT = 256
 
-# Rounding may cost the norm of a sum over time this many units in the last place of what was summed.
-_ROUNDING = 256
+# What rounding may cost the squared norm of a sum over time, the least that such a norm is taken for, and from
+# where it does not matter: in units in the last place of the squared sum of the lengths that were summed.
+_ROUNDING, _LEAST, _EXACT = 64, 256, 2**14
 
 # Squares above this count as infinite. Otherwise a factor so small that its square is 0 could hide that the
 # other one is huge, and with it the product.
@@ -293,8 +294,11 @@ def _lengths(squares: tf.Tensor) -> tf.Tensor:
 
 
 def _no_less_than_rounding(squares: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:
-    """Squared norms that came from sums in which terms cancel, made no less than the error of that."""
-    return tf.maximum(squares, _ROUNDING * np.finfo(squares.dtype.as_numpy_dtype).eps * tf.square(bounds))
+    """Squared norms; where the terms of their sums cancel, with what rounding may have taken from them."""
+    unit = np.finfo(squares.dtype.as_numpy_dtype).eps * tf.square(bounds)
+    careful = tf.maximum(squares + _ROUNDING * unit, _LEAST * unit)
+    # Not the other way round, in which a bound that is not finite would prove a norm.
+    return tf.where(squares >= _EXACT * unit, squares, careful)
 
 
 def _sums_of_equal(indices: tf.Tensor, values: tf.Tensor) -> tf.Tensor:

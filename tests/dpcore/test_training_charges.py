@@ -150,39 +150,20 @@ private(ledger=Ledger(sys.argv[1])).fit(X, Y, epochs=2, verbose=0, callbacks=[Ki
 """
 
 
-REPLICAS = """
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from dpcore.errors import NotSupportedError
-from tests.dpcore.fits import X, Y, private
-with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    model = private()
-try:
-    model.fit(X, Y, verbose=0)
-except NotSupportedError as error:
-    print(f"refused: {error} {len(model.ledger.charges)} charges")
-"""
-
-
 @pytest.fixture(scope="module", autouse=True)
-def processes(tmp_path_factory):
-    """Two processes of their own, started first and asked last: they run beside the other tests."""
+def killed(tmp_path_factory):
+    """A process of its own, started first and asked last: it runs beside the other tests."""
     ledger_path = str(tmp_path_factory.mktemp("killed") / "ledger.jsonl")
-    started = {
-        name: subprocess.Popen(
-            [sys.executable, "-c", script, ledger_path],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name, script in (("killed", KILLED), ("replicas", REPLICAS))
-    }
-    yield started, ledger_path
-    for process in started.values():
-        process.kill()
-        process.wait()
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, ledger_path],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    yield process, ledger_path
+    process.kill()
+    process.wait()
 
 
 # --- a target ---------------------------------------------------------------------------------------------
@@ -212,20 +193,14 @@ def test_no_step_is_taken_beyond_those_that_the_target_was_calibrated_for():
     assert dpcore.epsilon(fitted.ledger, 1e-3) <= 2.0
 
 
-# --- processes of their own -------------------------------------------------------------------------------
+# --- a process of its own ---------------------------------------------------------------------------------
 
 
-def test_a_killed_attempt_stays_charged_and_the_next_adds_to_it(processes):
-    started, path = processes
-    _, errors = started["killed"].communicate()
-    assert started["killed"].returncode == -signal.SIGKILL, errors
+def test_a_killed_attempt_stays_charged_and_the_next_adds_to_it(killed):
+    process, path = killed
+    _, errors = process.communicate()
+    assert process.returncode == -signal.SIGKILL, errors
     assert [charge.count for charge in Ledger(path).charges] == [6]
     charged(private(ledger=Ledger(path)), epochs=2)
     assert [charge.count for charge in Ledger(path).charges] == [6, 6, 6]
     assert Ledger(path).event() == dp_accounting.SelfComposedDpEvent(Ledger(path).charges[0].event, 18)
-
-
-def test_several_replicas_are_refused(processes):
-    output, errors = processes[0]["replicas"].communicate()
-    assert "refused: training on several replicas is not supported" in output, errors
-    assert "0 charges" in output

@@ -203,3 +203,15 @@ def test_a_tiny_factor_does_not_hide_a_huge_one(time):
     true = time * np.sqrt(12) * 0.1
     # An example whose norm is not finite contributes nothing.
     assert not (np.sqrt(part.squared_norms()) < 0.999 * true).any()
+
+
+def test_terms_that_cancel_never_make_a_norm_too_small():
+    """In float32, with terms over time that cancel up to a hundredth: rounding is on the safe side."""
+    rng = np.random.default_rng(0)
+    height = rng.uniform(1, 2, [64, 1, 1])
+    left = np.concatenate([height, height * (1 + 10 ** rng.uniform(-2.6, -1.5, [64, 1, 1]))], axis=1)
+    left = (left * np.ones([1, 1, 512])).astype("f")
+    right = np.array([1, -1], "f")[None, :, None] * np.ones([64, 1, 512], "f")
+    true = 512 * np.abs(left[:, 0, 0].astype(float) - left[:, 1, 0])
+    found = np.sqrt(Product(tf.constant(left), tf.constant(right)).squared_norms())
+    assert (found >= 0.999 * true).all()
