@@ -15,7 +15,7 @@ from presidio_analyzer import EntityRecognizer
 
 from components.pii.errors import PatternTimeoutError, ScrubError
 from components.pii.findings import Finding, joined, mask, merge, unmask
-from components.pii.mentions import find_repeated
+from components.pii.mentions import comes_again, find_repeated
 from components.pii.ner.models import Profile, sentence_readers
 from components.pii.ner.not_names import is_no_name
 from components.pii.ner.spacy_model import SMALL_MODEL as MODEL
@@ -33,7 +33,9 @@ _MAX_SENTENCES = 20_000
 _MAX_CACHED_CHARACTERS = 400
 _ECHO_SCORE = 0.4
 # A sentence ends at . ! or ? before a space, unless that stop belongs to a title or an initial.
-_SENTENCE = regex.compile(r"(?:(?!(?<=[.!?]['\")>]?)(?<!\b(?:\p{Lu}|Mr|Mrs|Ms|Dr|St|Jr|Sr)\.)\s)[^\n])+")
+_SENTENCE = regex.compile(
+    r"(?:\S++|(?!(?<=[.!?]['\")>]?)(?<!\b(?:\p{Lu}|Mr|Mrs|Ms|Dr|St|Jr|Sr)\.)\s)[^\S\n])+"
+)
 
 
 class RecognizerFailedError(ScrubError):
@@ -111,7 +113,7 @@ class Detector:
 
     def _finished(self, text: str, findings: list[Finding]) -> list[Finding]:
         names = {text[one.start : one.end] for one in findings if one.entity_type == "PERSON"}
-        repeated = find_repeated(text, names, "PERSON", _ECHO_SCORE)
+        repeated = find_repeated(text, names, "PERSON", _ECHO_SCORE) if comes_again(text, names) else []
         return joined(text, merge([*findings, *self._allowed(text, repeated)]))
 
     def _add_names(self, texts: Sequence[str], found: Sequence[list[Finding]]) -> list[list[Finding]]:

@@ -61,12 +61,7 @@ def find_repeated(text: str, names: Iterable[str], entity_type: str, score: floa
     Words of less than three letters and particles ("von", "del") are no names by themselves. One look at the
     text, however many names there are.
     """
-    words = {
-        word.casefold()
-        for name in names
-        for word in _WORD.findall(name)
-        if len(word) >= MIN_LETTERS and word[0].isupper() and word.casefold() not in _PARTICLES
-    }
+    words = _telling_words(names)
     if not words:
         return []
     return [
@@ -74,6 +69,21 @@ def find_repeated(text: str, names: Iterable[str], entity_type: str, score: floa
         for match in _WORD.finditer(text)
         if match.group()[0].isupper() and (length := _repeated(match.group(), words))
     ]
+
+
+def comes_again(text: str, names: Iterable[str]) -> bool:
+    """Whether a word of these names, which the text holds, can stand in it a second time. Quick."""
+    folded = text.casefold()
+    return any(folded.count(word) > 1 for word in _telling_words(names))
+
+
+def _telling_words(names: Iterable[str]) -> set[str]:
+    return {
+        word.casefold()
+        for name in names
+        for word in _WORD.findall(name)
+        if len(word) >= MIN_LETTERS and word[0].isupper() and word.casefold() not in _PARTICLES
+    }
 
 
 def _repeated(word: str, words: set[str]) -> int:

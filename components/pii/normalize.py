@@ -247,10 +247,17 @@ _SPELT = regex.compile(
     r"\s{1,2}(?i:at)\s{1,2}[a-z0-9-]{1,63}+(?:\.[a-z0-9-]{1,63}+){0,3}\.\p{Ll}{2,12}\b"
     r"|(?<![\w.+-])[\w.+-]{1,64}+ ?@ ?[\w-]{1,63}+\.[\w.-]{2,63}"
 )
+# What every such address has; quick to look for.
+_MAYBE_SPELT = regex.compile(
+    rf"@|[\[({{<]\s?(?i:at|ät|arroba|chiocciola|arobase)\s?[\])}}>]|[-_](?i:at|dot)[-_]"
+    rf"|\s{_AT_WORD}\s{{1,2}}[\w-]{{1,63}}+(?:\.\w|{_DOT})"
+)
 _SPELT_PART = regex.compile(rf"(?P<at>{_BRACKETED_AT}|\s{{1,2}}{_AT_WORD}\s{{1,2}}| ?@ ?)|(?P<dot>{_DOT})")
 
 
 def _spelt_emails(text: str) -> Iterator[Edit]:
+    if not _MAYBE_SPELT.search(text):
+        return
     for match in _SPELT.finditer(text):
         for part in _SPELT_PART.finditer(text, *match.span()):
             if part.group() != "@":
@@ -266,12 +273,17 @@ _LONE_LETTERS = (
     r"|(?<![\w.@-])\p{L}(?:(?P<by>, ?|[._/-])[\p{L}\p{N}](?![^\W_]))(?:(?P=by)[\p{L}\p{N}](?![^\W_])){7,60}+"
 )
 _LONE = regex.compile(rf"(?P<digits>{_LONE_DIGITS})|{_LONE_LETTERS}")
+_MAYBE_LONE = regex.compile(
+    r"(?<!\w)[\p{L}\p{N}](?:(?: {1,3}|[ ._/-]{1,3}|, ?)[\p{L}\p{N}@.+-](?![^\W_])){4}"
+)
 _BETWEEN = regex.compile(r"[^0-9]+")
 _BETWEEN_LETTERS = regex.compile(r"(?<=\w)[._/-](?=\w)|, ?|(?P<blanks> {1,3})")
 
 
 def _lone_characters(text: str) -> Iterator[Edit]:
     """Letters and digits one by one; where some stand further apart, a word ends."""
+    if not _MAYBE_LONE.search(text):
+        return
     for match in _LONE.finditer(text):
         if match["digits"]:
             for gap in _BETWEEN.finditer(match.group()):
@@ -290,11 +302,14 @@ _DIGIT_GROUPS = regex.compile(
     rf"|(?P<ssn>[0-9]{{3}}{_ODD}[0-9]{{2}}{_ODD}[0-9]{{4}})"
     r")(?![\w]|[ \t-][0-9]|[.,:][0-9])"
 )
+_MAYBE_GROUPS = re.compile("[0-9]{3}[^0-9A-Za-z]{1,7}[0-9]{2,4}[^0-9A-Za-z]{1,7}[0-9]{4}")
 _ODD_GAP = regex.compile(r"[^0-9]+")
 
 
 def _digit_groups(text: str) -> Iterator[Edit]:
     """What is between groups of digits that are a card's, an American phone number's or an SSN's."""
+    if not _MAYBE_GROUPS.search(text):
+        return
     for match in _DIGIT_GROUPS.finditer(text):
         if match.group().count("\n") > 1:
             continue

@@ -76,8 +76,10 @@ class Report(Document):
     (``ENCODED_TEXT``): it is not decoded, so nobody knows what it says.
     ``reasons``: rejected rows by reason. ``engine``: versions of what did the work. ``specimens``: what the
     policy does to invented values; no row of the data is ever shown.
+    ``format``: reports from before it was written are of the first one.
     """
 
+    format: Literal["tfx-privacy-scrub/1"] = "tfx-privacy-scrub/1"
     rows_in: Count
     rows_out: Count
     rows_rejected: Count

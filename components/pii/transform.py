@@ -8,7 +8,7 @@ is scrubbed.
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
@@ -23,6 +23,8 @@ from components.pii.examples import to_example as to_example
 from components.pii.policy import ScrubPolicy, load_key, require_columns
 from components.pii.report import Tally
 from components.pii.scrubber import Scrubber
+from components.storage import stores
+from components.storage.uris import is_remote
 
 EXAMPLES = "examples"
 REJECTED = "rejected"
@@ -56,7 +58,7 @@ class ScrubFiles(beam.PTransform):
     container image with both, or ``--setup_file`` and an environment that sets the key.
 
     Args:
-      file_pattern: a glob, on any file system that Beam knows.
+      file_pattern: a glob, on any file system that Beam knows, or in a bucket (:mod:`components.storage`).
       policy: the scrub policy.
       policy_source: the policy's name in error messages.
       file_format: one of :data:`components.pii.sources.FORMATS`; None: each file's name tells it.
@@ -101,7 +103,7 @@ class _Cut(beam.DoFn):
     def process(self, element: tuple[str, str]) -> Iterator[Place]:
         file, file_format = element
         rows_in = Metrics.counter(_NAMESPACE, "rows_in")
-        with FileSystems.open(file) as stream:
+        with _open(file) as stream:
             for part in sources.read_parts(stream, file=file, file_format=file_format):
                 rows_in.inc(part.count)
                 yield Place(file, file_format, part)
@@ -122,7 +124,7 @@ class _Scrub(beam.DoFn):
         if self._scrubber is None:
             raise RuntimeError("setup() must run before process().")
         read = 0
-        with FileSystems.open(place.file) as stream:
+        with _open(place.file) as stream:
             records = sources.source(place.file_format).read_records(
                 stream,
                 file=place.file,
@@ -177,14 +179,25 @@ def read_tally(result: PipelineResult) -> Tally:
     return tally
 
 
+def _open(file: str) -> BinaryIO:
+    """Beam's own layer knows buckets only with extras of its own, and minio:// not at all."""
+    if is_remote(file):
+        return stores.open_input(file)
+    stream: BinaryIO = FileSystems.open(file)
+    return stream
+
+
 def _match(pattern: str) -> list[str]:
-    files = sorted(entry.path for match in FileSystems.match([pattern]) for entry in match.metadata_list)
+    if is_remote(pattern):
+        files = stores.glob(pattern)
+    else:
+        files = sorted(entry.path for match in FileSystems.match([pattern]) for entry in match.metadata_list)
     if not files:
         raise UnreadableSourceError(f"{pattern}: matches no file.")
     return files
 
 
 def _columns(file: str, file_format: str) -> list[str] | None:
-    with FileSystems.open(file) as stream:
+    with _open(file) as stream:
         columns: list[str] | None = sources.source(file_format).read_columns(stream, file=file)
         return columns

@@ -17,6 +17,7 @@ from components.pii.policy import Randomize, ScrubPolicy, parse_policy
 from components.pii.report import Rejected, Report, local_ledger, make_report, require_enough
 from components.pii.specimens import specimens
 from components.pii.transform import EXAMPLES, REJECTED, ScrubFiles, read_tally
+from components.storage import staging
 
 POLICY_KEY = "policy"
 POLICY_SOURCE_KEY = "policy_source"
@@ -58,7 +59,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         _require_all(report, written=_count(examples), letters=_count_lines(self._dead_letters))
         _write(os.path.join(artifact.uri, REPORT_FILE), report.to_json())
-        kept = f"{artifact.uri.rstrip('/')}.refused"
+        kept = staging.origin(f"{artifact.uri.rstrip('/')}.refused")
         try:
             require_enough(
                 report,

@@ -24,7 +24,9 @@ from components.pii.recognizers import (
     network,
     payment,
 )
-from components.pii.recognizers.rules import Glance, Rule, RuleRecognizer, cue_words
+from components.pii.recognizers.glance import Glance
+from components.pii.recognizers.plan import Plan
+from components.pii.recognizers.rules import Rule, RuleRecognizer, cue_words
 
 __all__ = ["NER_ENTITIES", "Glance", "RuleRecognizer", "find_all", "pattern_recognizers"]
 
@@ -84,36 +86,9 @@ def find_all(text: str, recognizers: Sequence[EntityRecognizer], threshold: floa
     return found
 
 
-class _Plan:
-    """Recognisers, in the order in which one look at a text tells which of them to ask."""
-
-    def __init__(self, recognizers: Iterable[EntityRecognizer]) -> None:
-        self._by_word: dict[str, list[tuple[RuleRecognizer, Rule]]] = {}
-        self._others: list[tuple[RuleRecognizer, Rule]] = []
-        self._foreign: list[EntityRecognizer] = []
-        for recognizer in recognizers:
-            if not isinstance(recognizer, RuleRecognizer):
-                self._foreign.append(recognizer)
-                continue
-            for rule in recognizer.rules:
-                for word in rule.at:
-                    self._by_word.setdefault(word, []).append((recognizer, rule))
-                if not rule.at:
-                    self._others.append((recognizer, rule))
-
-    def find(self, glance: Glance) -> Iterator[Finding]:
-        words = glance.words.keys() & self._by_word.keys()
-        due = {id(one[1]): one for word in words for one in self._by_word[word]}
-        for recognizer, rule in (*due.values(), *(one for one in self._others if one[1].may_match(glance))):
-            yield from recognizer.apply(rule, glance)
-        for other in self._foreign:
-            for result in other.analyze(glance.text, other.supported_entities, None) or ():
-                yield Finding(result.entity_type, result.start, result.end, result.score)
-
-
 @lru_cache(maxsize=32)
-def _plan(recognizers: tuple[EntityRecognizer, ...]) -> _Plan:
-    return _Plan(recognizers)
+def _plan(recognizers: tuple[EntityRecognizer, ...]) -> Plan:
+    return Plan(recognizers)
 
 
 def _stretches(text: str) -> Iterator[tuple[int, str, int, int]]:

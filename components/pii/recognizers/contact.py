@@ -263,7 +263,7 @@ def usernames() -> RuleRecognizer:
             ),
             Rule(
                 # A name at a line's start, as chats have it; <PERSON> is what a scrub leaves.
-                pattern=r"(?m)^<(?![A-Z][A-Z0-9_]*>)"
+                pattern=r"(?m)^<(?![A-Z][A-Z0-9_]{0,60}>)"
                 r"(?!(?i:a|abbr|b|body|br|center|code|dd|div|dl|dt|em|h[1-6]|head|hr|html|i"
                 r"|img|li|link|meta|ol|p|pre|script|section|small|span|strong|style|table|tbody|td"
                 r"|th|title|tr|u|ul|xml)\b)(?P<v>[A-Za-z][\w.-]{2,30})>(?=\s\S)",

@@ -119,7 +119,7 @@ def receipts() -> RuleRecognizer:
                 at=cue_words(_RECEIPTS_ALWAYS),
             ),
             Rule(
-                pattern=rf"{sometimes}(?:{kind}(?i:\s+is)?[\s:#=\"']{{0,5}}+|\s?#\s?|[\"']?:\s?[\"']?)"
+                pattern=rf"{sometimes}(?:{kind}(?i:\s{{1,9}}is)?[\s:#=\"']{{0,5}}+|\s?#\s?|[\"']?:\s?[\"']?)"
                 rf"(?P<v>{token(3)}|{locator})",
                 score=0.66,
                 at=cue_words(_RECEIPTS_SOMETIMES),

@@ -68,19 +68,19 @@ def cards() -> RuleRecognizer:
                 marks=("*", "x", "X", "•", "·"),
             ),
             Rule(
-                pattern=r"(?i:ending|ends|ended|endend|terminant|terminada|che termina)(?i:\s+(?:in|with"
+                pattern=r"(?i:ending|ends|ended|endend|terminant|terminada|che termina)(?i:\s{1,9}(?:in|with"
                 r"|on|auf|par|en|con))?\s{0,3}:?\s{0,3}(?P<v>\d{3,5})(?!\w|[-/.]\d)",
                 score=0.7,
                 at=cue_words("ending|ends|ended|endend|terminant|terminada|che"),
             ),
             Rule(
-                pattern=r"(?i:last\s+(?:four|4)(?:\s+digits)?)(?i:\s+(?:is|are|of))?\s{0,3}:?\s{0,3}"
+                pattern=r"(?i:last\s{1,9}(?:four|4)(?:\s{1,9}digits)?)(?i:\s{1,9}(?:is|are|of))?\s{0,3}:?\s{0,3}"
                 r"(?P<v>\d{4})\b",
                 score=0.7,
                 at=cue_words("last"),
             ),
             Rule(
-                pattern=rf"{brands}(?i:\s+(?:card|no|number|nr))?\.?\s{{0,2}}[#:(-]?\s{{0,2}}(?P<v>"
+                pattern=rf"{brands}(?i:\s{{1,9}}(?:card|no|number|nr))?\.?\s{{0,2}}[#:(-]?\s{{0,2}}(?P<v>"
                 rf"(?:{masked})?\d{{4}})(?![\w-]|[.,]\d| \d)",
                 score=0.6,
                 at=at,

@@ -2,13 +2,7 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import apache_beam as beam
@@ -21,6 +15,7 @@ from components.pii.policy import parse_policy
 from components.pii.report import make_report
 from components.pii.sources import csv_rows
 from components.pii.transform import EXAMPLES, ScrubFiles, read_tally
+from tests.portable import portable, wait
 
 POLICY = """
 key: {env: TEST_PSEUDONYM_KEY}
@@ -31,7 +26,6 @@ columns:
   note: detect
   fare: {action: keep, type: float}
 """
-SECONDS = 60
 
 
 @pytest.fixture
@@ -95,7 +89,7 @@ def test_on_several_workers_of_this_machine(folder, expected, tmp_path, mode, mo
 
 @pytest.mark.slow
 def test_on_a_portable_runner_with_a_worker_pool(folder, expected, tmp_path) -> None:
-    with _portable(tmp_path) as (options, _):
+    with portable(tmp_path) as (options, _):
         _check(_start(folder, tmp_path, *options), tmp_path, expected)
 
 
@@ -103,76 +97,15 @@ def test_on_a_portable_runner_with_a_worker_pool(folder, expected, tmp_path) -> 
 def test_a_worker_that_is_killed_fails_the_job(tmp_path) -> None:
     rows = "\n".join(f"r{n % 20},call 312-555-0143 in row {n},{n}.5" for n in range(200_000))
     (tmp_path / "long.csv").write_text(f"rider,note,fare\n{rows}")
-    with _portable(tmp_path) as (options, pool):
+    with portable(tmp_path) as (options, pool):
         result = _start(tmp_path, tmp_path, *options)
-        worker = _wait(lambda: _children(pool))
+        worker = wait(lambda: _children(pool))
         # It is in the middle of the rows as soon as it writes.
-        _wait(lambda: list(tmp_path.rglob("beam-temp-rows*/*")))
+        wait(lambda: list(tmp_path.rglob("beam-temp-rows*/*")))
         os.kill(worker[0], signal.SIGKILL)
         with pytest.raises(RuntimeError, match="failed in state FAILED"):
             result.wait_until_finish()
     assert not list(tmp_path.glob("rows*"))
-
-
-@contextmanager
-def _portable(tmp_path: Path) -> Iterator[tuple[list[str], int]]:
-    """The options for a job service with a separate pool of workers, and the pool's process."""
-    jobs, workers = _free_port(), _free_port()
-    # The pool starts its workers as `python`.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parents[3])}
-    modules = (
-        ("apache_beam.runners.portability.local_job_service_main", f"--port={jobs}"),
-        ("apache_beam.runners.worker.worker_pool_main", f"--service_port={workers}"),
-    )
-    with (tmp_path / "log.txt").open("wb") as log:
-        started = [
-            subprocess.Popen(
-                [sys.executable, "-m", *module],
-                env=environment,
-                cwd=tmp_path,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-            for module in modules
-        ]
-        try:
-            for port in (jobs, workers):
-                _wait(lambda port=port: _answers(port))
-            yield (
-                [
-                    "--runner=PortableRunner",
-                    f"--job_endpoint=localhost:{jobs}",
-                    "--environment_type=EXTERNAL",
-                    f"--environment_config=localhost:{workers}",
-                ],
-                started[1].pid,
-            )
-        finally:
-            for process in started:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def _wait(happened: Callable[[], list[int] | bool]) -> list[int] | bool:
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if now := happened():
-            return now
-        time.sleep(0.1)
-    raise TimeoutError
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("localhost", 0))
-        return one.getsockname()[1]
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("localhost", port)) == 0
 
 
 def _children(pid: int) -> list[int]:

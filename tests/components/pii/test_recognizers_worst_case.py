@@ -7,7 +7,8 @@ import pytest
 from components.pii.entities import DEFAULT_ENTITIES
 from components.pii.normalize import looks_encoded, normalize
 from components.pii.recognizers import find_all, pattern_recognizers
-from components.pii.recognizers.rules import Glance, Rule
+from components.pii.recognizers.glance import Glance
+from components.pii.recognizers.rules import Rule
 
 SHORT, LONG = 1_500, 6_000
 MAX_RATIO = 8.0
