@@ -29,6 +29,7 @@ from rich.text import Text
 
 from components.documents import DocumentError
 from dpcore.errors import ConfigError, DpError
+from pipelines import cli_kubeflow
 from pipelines.places import Places
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(cli_kubeflow.app, name="kubeflow")
 
 WORKDIR = Path("work")
 REFUSED = 3
@@ -47,7 +49,11 @@ SMALL = 2**20  # bytes for which another process does not pay
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 MetadataOption = Annotated[
-    str | None, typer.Option(help="ML Metadata store, sqlite:///PATH; by default the work folder's.")
+    str | None,
+    typer.Option(
+        help="ML Metadata store: sqlite:///PATH; by default TFX_PRIVACY_METADATA, which may hold "
+        "mysql:// or postgresql:// with a password, or else the work folder's."
+    ),
 ]
 
 Examples = Annotated[int, typer.Option(min=1, help="Training examples.")]
@@ -63,6 +69,12 @@ def run(
         typer.Argument(metavar="[SETTINGS]", help="A settings file; the taxi example without one."),
     ] = None,
     workdir: Annotated[Path, typer.Option(help="Everything that is written stays in here.")] = WORKDIR,
+    pipeline_root: Annotated[
+        str | None, typer.Option(help="Artifacts go here instead: s3://, minio:// or gs://.")
+    ] = None,
+    push_to: Annotated[
+        str | None, typer.Option(help="Models that pass go here instead: s3://, minio:// or gs://.")
+    ] = None,
     target_epsilon: Annotated[float | None, typer.Option(min=0, help="Calibrate the noise to this.")] = None,
     noise_multiplier: Annotated[float | None, typer.Option(min=0, help="Use this noise.")] = None,
     no_privacy: Annotated[bool, typer.Option("--no-privacy", help="Train without privacy.")] = False,
@@ -73,15 +85,18 @@ def run(
         bool, typer.Option("--with-baseline", help="First run without privacy too, to compare.")
     ] = False,
     cache: Annotated[bool, typer.Option(help="Let TFX reuse what has not changed.")] = True,
+    metadata: MetadataOption = None,
 ) -> None:
     """Run a pipeline. Exit status: 0 pushed, 3 refused by the gate, 1 failed."""
     from pipelines import display, settings
     from pipelines.local import output_to, run_locally
+    from pipelines.metadata import configured
     from pipelines.taxi import demo
 
     console = Console()
-    places = Places(workdir.resolve())
     with _told_in_words(console):
+        places = Places(workdir.resolve(), pipeline_root, push_to)
+        connection = configured(metadata, places.metadata)
         if settings_file is None:
             chosen = demo.demo_settings(places)
         else:
@@ -110,7 +125,7 @@ def run(
             _progress(console, name, settings.steps(plan)) as on_step,
             output_to(log),
         ):
-            runs[name] = run_locally(plan, places, on_step=on_step)
+            runs[name] = run_locally(plan, places, connection=connection, on_step=on_step)
 
     survivors = None
     if settings_file is None:
@@ -123,7 +138,7 @@ def run(
     page = places.reports / f"{final.id.replace(':', '-')}.html"
     page.write_text(display.page(dict(reversed(runs.items())), survivors=survivors), encoding="utf-8")
     console.print(f"The page:     {page}", soft_wrap=True)
-    console.print(f"The metadata: sqlite:///{places.metadata}", soft_wrap=True)
+    console.print(f"The metadata: {connection}", soft_wrap=True)
     console.print(f"The log:      {log}", soft_wrap=True)
     raise typer.Exit(0 if final.blessed and final.pushed_to else REFUSED)
 
@@ -135,11 +150,13 @@ def runs(
 ) -> None:
     """List the runs in an ML Metadata store, with what each cost and what the gate said."""
     from pipelines import display
-    from pipelines.records import open_store
+    from pipelines.metadata import configured
+    from pipelines.records import read
 
     console = Console()
     with _told_in_words(console):
-        found = open_store(metadata or f"sqlite:///{Places(WORKDIR.resolve()).metadata}").runs()
+        connection = configured(metadata, Places(WORKDIR.resolve()).metadata)
+        found = read(connection, lambda records: records.runs())
     if as_json:
         typer.echo(json.dumps([display.summary(each) for each in found], indent=2))
         return
@@ -155,22 +172,44 @@ def show(
 ) -> None:
     """Show one run from ML Metadata alone: its guarantee, attacks, verdict and lineage."""
     from pipelines import display
-    from pipelines.records import open_store
+    from pipelines.metadata import configured
+    from pipelines.records import Output, Records, Run, read
+
+    def ask(records: Records) -> tuple[Run, list[tuple[Output, str]]]:
+        run = records.run(run_id)
+        return run, records.lineage(run.model.id) if run.model else []
 
     console = Console()
     with _told_in_words(console):
-        store = open_store(metadata or f"sqlite:///{Places(WORKDIR.resolve()).metadata}")
-        found = store.run(run_id)
-    model = found.model
-    lineage = display.lineage_table(store.lineage(model.id) if model else [])
+        connection = configured(metadata, Places(WORKDIR.resolve()).metadata)
+        found, traced = read(connection, ask)
+    lineage = display.lineage_table(traced)
     if as_json:
         typer.echo(json.dumps(display.summary(found) | {"lineage": lineage.rows}, indent=2))
         return
     console.print(display.on_terminal(found))
+    for problem in found.problems:
+        console.print(Text(problem, style="red"), soft_wrap=True)
     console.print(display.as_rich(lineage))
     if html is not None:
         html.write_text(display.page({"this run": found}, tables=[lineage]), encoding="utf-8")
         console.print(f"The page: {html}", soft_wrap=True)
+
+
+@app.command()
+def upgrade(metadata: MetadataOption = None) -> None:
+    """Bring the tables of an ML Metadata store up to the ml-metadata that is installed. Back it up first.
+
+    An older ml-metadata cannot use the store afterwards.
+    """
+    from pipelines.metadata import configured
+    from pipelines.stores import connect
+
+    console = Console()
+    with _told_in_words(console):
+        connection = configured(metadata, Places(WORKDIR.resolve()).metadata)
+        connect(connection, upgrade=True)
+    console.print(f"Up to date: {connection}", soft_wrap=True)
 
 
 @app.command()
@@ -291,11 +330,15 @@ def _poisson(examples: int, batch_size: int, epochs: float) -> tuple[float, int]
 def _told_in_words(console: Console, *, log: Path | None = None) -> Iterator[None]:
     """Errors that a person can mend are told in their words; the rest of the story is in the log."""
     from components.pii.errors import ScrubError
+    from components.storage.uris import StorageError
+    from pipelines.kubeflow.errors import KubeflowError
+    from pipelines.metadata import MetadataError
     from pipelines.records import RecordError
 
+    mendable = (DpError, DocumentError, ScrubError, MetadataError, RecordError, StorageError, KubeflowError)
     try:
         yield
-    except (DpError, DocumentError, ScrubError, RecordError) as error:
+    except mendable as error:
         console.print(Text(f"error: {error}", style="red"), soft_wrap=True)
         raise typer.Exit(1) from None
     except Exception as error:

@@ -2,7 +2,6 @@
 
 import tensorflow_model_analysis as tfma
 import tfx.v1 as tfx
-from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
 from components import (
@@ -13,12 +12,13 @@ from components import (
     ScrubbingExampleGen,
     ScrubValidator,
 )
+from components.storage.pusher import Pusher
 from pipelines.places import Places
 from pipelines.settings import Settings
 
 
 def create_pipeline(settings: Settings, places: Places) -> Pipeline:
-    """The whole pipeline of the given settings, ready for a TFX runner."""
+    """The whole pipeline of the given settings. Where its records go is up to who runs it."""
     example_gen = ScrubbingExampleGen(
         input_base=str(settings.input),
         policy=str(settings.scrub_policy),
@@ -72,7 +72,7 @@ def create_pipeline(settings: Settings, places: Places) -> Pipeline:
         policy=str(settings.gate_policy),
         max_epsilon=settings.max_epsilon,
     )
-    pusher = tfx.components.Pusher(
+    pusher = Pusher(
         model=model,
         model_blessing=gate.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
@@ -85,7 +85,6 @@ def create_pipeline(settings: Settings, places: Places) -> Pipeline:
         pipeline_name=settings.name,
         pipeline_root=str(places.root),
         components=[step for step in steps if step is not None],
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(places.metadata)),
         beam_pipeline_args=list(settings.beam),
         enable_cache=settings.cache,
     )

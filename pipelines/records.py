@@ -3,7 +3,7 @@
 Lineage is walked by events, because newer ml-metadata releases have no lineage queries.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,12 +16,16 @@ from components.pii.report import Report as ScrubReport
 from components.privacy_evaluator.report import PrivacyReport
 from dpcore import accounting, ledger
 from dpcore.errors import DpError
+from pipelines.metadata import Connection
+from pipelines.stores import connect, retrying
 
 _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT, mlmd.Event.PENDING_OUTPUT)
 _STATES = {mlmd.Execution.COMPLETE: "ran", mlmd.Execution.CACHED: "cached", mlmd.Execution.FAILED: "failed"}
-
+# What other steps may build on.
+FINISHED = ("ran", "cached")
 
 R = TypeVar("R", PrivacyReport, ScrubReport)
+T = TypeVar("T")
 
 
 class RecordError(LookupError):
@@ -69,6 +73,24 @@ class Run:
         return _document(ScrubReport, self._output("components.ScrubReport"))
 
     @property
+    def problems(self) -> list[str]:
+        """The records that are there and cannot be read, and why: damaged, or of another version's format."""
+        readers: dict[str, tuple[str, Callable[[str], Any]]] = {
+            "components.PrivacyReport": ("report", PrivacyReport.from_json),
+            "components.ScrubReport": ("report", ScrubReport.from_json),
+            "components.PrivacyLedger": ("ledger", ledger.loads),
+        }
+        found = []
+        for name, (key, reader) in readers.items():
+            output = self._output(name)
+            if output is not None:
+                try:
+                    reader(output.properties.get(key, ""))
+                except (DocumentError, DpError) as error:
+                    found.append(f"{name} cannot be read; another tfx-privacy may have written it: {error}")
+        return found
+
+    @property
     def canaries(self) -> dict[str, Any]:
         """What was recorded about the canaries; empty without any."""
         found = self._output("components.CanarySet")
@@ -108,7 +130,8 @@ class Run:
             return None
 
     def _gate(self) -> Output | None:
-        found = [o for step in self.steps if step.name == "PrivacyGate" for o in step.outputs]
+        gates = [step for step in self.steps if step.name == "PrivacyGate" and step.state in FINISHED]
+        found = [o for step in gates for o in step.outputs]
         return found[0] if found else None
 
     def _output(self, type_name: str) -> Output | None:
@@ -135,9 +158,11 @@ class Records:
           RecordError: there is none, or more than one.
         """
         contexts = sorted(self._store.get_contexts_by_type("pipeline_run"), key=lambda c: c.id)
-        found = (
-            contexts[-1:] if run_id == "latest" else [c for c in contexts if _run_id(c).startswith(run_id)]
-        )
+        if run_id == "latest":
+            found = contexts[-1:]
+        else:
+            exact = [c for c in contexts if _run_id(c) == run_id]
+            found = exact or [c for c in contexts if _run_id(c).startswith(run_id)]
         if len(found) != 1:
             ids = ", ".join(_run_id(c) for c in contexts) or "none"
             raise RecordError(f"{run_id!r} must name one run; {len(found)} match. There are: {ids}.")
@@ -201,22 +226,33 @@ class Records:
         return names
 
 
-def open_store(uri: str) -> Records:
-    """Opens ``sqlite:///relative/path``, ``sqlite:////absolute/path`` or a plain path for reading.
+def open_store(connection: Connection) -> Records:
+    """Opens a store for reading.
 
     Raises:
-      RecordError: another kind of URI, or there is no such file.
+      RecordError: there is no such file.
+      MetadataError: the store cannot be opened.
     """
-    scheme, separator, rest = uri.partition("://")
-    if separator and scheme != "sqlite":
-        raise RecordError(f"metadata must be sqlite:///PATH; got a URI of kind {scheme!r}.")
-    path = Path(rest.removeprefix("/") if separator else uri)
-    if not path.is_file():
-        raise RecordError(f"there is no metadata store at {path}. Run a pipeline first, or name another one.")
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(path)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    return Records(metadata_store.MetadataStore(config))
+    _require_file(connection)
+    return Records(connect(connection, read_only=True))
+
+
+def read(connection: Connection, question: Callable[[Records], T]) -> T:
+    """Asks a store something.
+
+    Raises:
+      RecordError: there is no such file, or what the question raises.
+      MetadataError: the store cannot be opened, or fails meanwhile.
+    """
+    _require_file(connection)
+    return retrying(connection, lambda store: question(Records(store)), read_only=True, patience=0)
+
+
+def _require_file(connection: Connection) -> None:
+    if connection.kind == "sqlite" and not Path(connection.config.sqlite.filename_uri).is_file():
+        raise RecordError(
+            f"there is no metadata store at {connection}. Run a pipeline first, or name another one."
+        )
 
 
 def _run_id(context: mlmd.Context) -> str:

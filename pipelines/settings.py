@@ -7,7 +7,9 @@ import pydantic
 from pydantic import Field
 
 from components.documents import Document, DocumentError, load
+from components.storage import uris
 from dpcore.config import DpSgdConfig, PrivacyTarget
+from pipelines.kubeflow.settings import Kubeflow
 
 # Beam's own local runner, by name: `DirectRunner` would first try to download another one.
 LOCAL_BEAM = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",)
@@ -55,11 +57,14 @@ class Quality(Document):
 class Settings(Document):
     """Everything that :func:`pipelines.pipeline.create_pipeline` needs to know.
 
-    Paths are relative to the folder of the settings file.
+    Paths are relative to the folder of the settings file; URIs of buckets stay as they are.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="name of the pipeline")
-    input: Path | None = Field(default=None, description="folder of CSV files; the demo makes its own")
+    input: str | None = Field(
+        default=None,
+        description="folder of the files, or its URI in a bucket; the demo makes its own",
+    )
     scrub_policy: Path = Field(description="what happens to each column")
     split_by: str = Field(description="pseudonymised column that decides on the split")
     splits: dict[str, int] = Field(default={"train": 2, "eval": 1}, description="split to hash buckets")
@@ -76,6 +81,7 @@ class Settings(Document):
     max_epsilon: float | None = Field(default=None, gt=0, description="overrides the gate policy's")
     beam: tuple[str, ...] = Field(default=LOCAL_BEAM, description="Beam pipeline options")
     cache: bool = True
+    kubeflow: Kubeflow = Field(default=Kubeflow(), description="where and with what it runs on Kubeflow")
 
 
 def load_settings(path: str | Path, *, for_demo: bool = False) -> Settings:
@@ -89,8 +95,12 @@ def load_settings(path: str | Path, *, for_demo: bool = False) -> Settings:
     home = Path(path).resolve().parent
     if settings.input is None and not for_demo:
         raise DocumentError(f"{path}: input: required, but missing: the folder of CSV files to ingest.")
-    paths = ("input", "scrub_policy", "canary_plan", "gate_policy")
-    found = {name: home / getattr(settings, name) for name in paths if getattr(settings, name) is not None}
+    paths = ("scrub_policy", "canary_plan", "gate_policy")
+    given = {name: getattr(settings, name) for name in paths}
+    found: dict[str, Path | str] = {name: home / path for name, path in given.items() if path is not None}
+    if settings.input is not None:
+        remote = uris.is_remote(settings.input)
+        found["input"] = uris.check(settings.input) if remote else str(home / settings.input)
     return settings.model_copy(update=found)
 
 

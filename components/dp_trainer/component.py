@@ -62,6 +62,9 @@ class DPTrainer(base_component.BaseComponent):
             model.fit(x, y, epochs=fn_args.custom_config["epochs"])
             model.export(fn_args.serving_model_dir)
 
+    On several machines the model is made in ``with dpcore.strategy().scope():``, the trainer is the chief of
+    the processes that ``TF_CONFIG`` names, and the others run ``python -m components.dp_trainer.worker``.
+
     A run is recorded as non-private (epsilon is infinite, and a gate refuses it) where the exported weights
     are not the ones that a PrivateModel wrote last, and where something else than gradients carries
     information from the rows to the model: an inferred schema, Transform's analyzers, a base model, tuned
@@ -102,8 +105,8 @@ class DPTrainer(base_component.BaseComponent):
           schema, base_model, hyperparameters, statistics: as in stock Trainer.
           train_args, eval_args, custom_config: as in stock Trainer.
           declared_public: paths from rows to model that somebody vouches for, each with the reason.
-          journal: file of the ledger of all attempts, on a local disk; by default beside the artifacts of
-            this component.
+          journal: the ledger of all attempts: a file on a local disk, or a folder in a bucket
+            (``s3://...``); by default beside the artifacts of this component.
         """
         spec = DPTrainerSpec(
             examples=examples,

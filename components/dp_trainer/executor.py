@@ -1,5 +1,7 @@
 """Translates between artifacts and :mod:`components.dp_trainer.training`."""
 
+import copy
+import itertools
 import json
 import os
 import uuid
@@ -7,15 +9,20 @@ from typing import Any
 
 from tfx import types
 from tfx.components.trainer import executor as trainer_executor
+from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.util import udf_utils
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import import_utils, path_utils
+from tfx.utils import import_utils, json_utils, path_utils
 
 from components.artifacts import set_custom_property
 from components.dp_trainer import training
 from components.dp_trainer.uncharged import entries_for, uncharged_paths
+from components.storage import staging
+from components.storage.journal import open_journal
+from dpcore.errors import ConfigError
 from dpcore.ledger import Ledger
+from dpcore.replicas import from_chief, is_chief, number_of_workers, strategy
 
 
 class Executor(trainer_executor.GenericExecutor):
@@ -27,18 +34,22 @@ class Executor(trainer_executor.GenericExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Trains, and writes the model, the model run and the privacy ledger."""
+        """Trains, and writes the model, the model run and the privacy ledger.
+
+        Where the environment's ``TF_CONFIG`` names several workers, this process must be their chief, and
+        the others run :mod:`components.dp_trainer.worker`.
+        """
+        tell_workers(input_dict, exec_properties)
         ledger_artifact = artifact_utils.get_single_instance(output_dict["ledger"])
         model_uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY])
-        journal = exec_properties.get("journal") or training.default_journal(ledger_artifact.uri)
+        # Not on this machine, where the artifacts are copies: a charge must outlive it.
+        journal = exec_properties.get("journal") or training.default_journal(
+            staging.origin(ledger_artifact.uri)
+        )
         attempt = f"{os.path.basename(ledger_artifact.uri.rstrip('/'))}-{uuid.uuid4().hex[:8]}"
 
-        fn_args = self._GetFnArgs(input_dict, output_dict, exec_properties)
-        fn_args.custom_config = {
-            **(fn_args.custom_config or {}),
-            "privacy": training.config_from_json(exec_properties["privacy"]),
-        }
         run_fn = udf_utils.get_fn(exec_properties, "run_fn")
+        fn_args = self.fn_args(input_dict, output_dict, exec_properties)
         paths = uncharged_paths(
             [key for key, artifacts in input_dict.items() if artifacts],
             transform_graph=fn_args.transform_graph_path,
@@ -55,12 +66,44 @@ class Executor(trainer_executor.GenericExecutor):
 
         training.train_in_session(
             train,
-            journal=Ledger(journal),
+            journal=open_journal(journal),
             attempt=attempt,
             entries=entries_for(paths, declared_public, attempt),
             exported_model=path_utils.serving_model_dir(model_uri),
             write=lambda ledger: _write(ledger, ledger_artifact),
+            when_kept=staging.when_published,
         )
+
+    def fn_args(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> FnArgs:
+        """What stock Trainer gives to a ``run_fn``, and the privacy settings."""
+        fn_args = self._GetFnArgs(input_dict, output_dict, exec_properties)
+        privacy = training.config_from_json(exec_properties["privacy"])
+        fn_args.custom_config = {**(fn_args.custom_config or {}), "privacy": privacy}
+        return fn_args
+
+
+def tell_workers(input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> None:
+    """Tells the other workers, if there are any, what is trained on what.
+
+    Raises:
+      ConfigError: this process is not the chief.
+    """
+    if number_of_workers() == 1:
+        return
+    if not is_chief(strategy()):
+        raise ConfigError(
+            "TF_CONFIG makes this process a worker that is not the chief: run `python -m "
+            "components.dp_trainer.worker` in it, and the trainer in the chief."
+        )
+    inputs = copy.deepcopy(input_dict)
+    for artifact in itertools.chain.from_iterable(inputs.values()):
+        artifact.uri = staging.origin(artifact.uri)
+    from_chief(strategy(), json_utils.dumps([inputs, exec_properties]).encode())
 
 
 def _write(ledger: Ledger, artifact: types.Artifact) -> None:

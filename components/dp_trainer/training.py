@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import dp_accounting
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.dp_trainer.uncharged import non_private_charge
+from components.storage.uris import parent
 from dpcore import ledger as ledgers
 from dpcore.config import DpSgdConfig, PrivacyTarget
 from dpcore.ledger import Charge, Entry, Ledger, Settled
@@ -26,6 +26,7 @@ def train_in_session(
     entries: Iterable[Entry],
     exported_model: str,
     write: Callable[[Ledger], None] = lambda ledger: None,
+    when_kept: Callable[[Callable[[], None]], None] = lambda settle: settle(),
 ) -> Ledger:
     """Trains, and returns the ledger of the model that came out.
 
@@ -38,6 +39,9 @@ def train_in_session(
       exported_model: folder of a SavedModel. Where its weights are not the ones that the private session
         wrote last, the run is charged as non-private.
       write: keeps the ledger. The attempt is settled only after it, so that no charge is lost in between.
+      when_kept: calls what it is given as soon as the model and the ledger are where they will stay; at
+        once, if :data:`write` and ``train`` put them there. If it never does, the next attempt on the same
+        journal carries these charges too: too much is counted, never too little.
     """
     carried = [entry for entry in journal.unsettled() if isinstance(entry, Charge)]
     start = len(journal.entries)
@@ -50,7 +54,7 @@ def train_in_session(
         journal.append(non_private_charge(attempt, f"the exported model is not private: {differences[0]}"))
     ledger = ledgers.of([*carried, *journal.entries[start:]])
     write(ledger)
-    journal.append(Settled(attempt=attempt))
+    when_kept(lambda: journal.append(Settled(attempt=attempt)))
     return ledger
 
 
@@ -99,9 +103,9 @@ def config_from_json(text: str) -> DpSgdConfig | None:
     return DpSgdConfig(**content, target=None if target is None else PrivacyTarget(**target))
 
 
-def default_journal(ledger_uri: str) -> Path:
+def default_journal(ledger_uri: str) -> str:
     """Beside the folders of the single executions, so that it outlives each of them."""
-    return Path(ledger_uri).parent / "attempts.jsonl"
+    return f"{parent(ledger_uri)}/attempts.jsonl"
 
 
 def _is_unbounded(event: dp_accounting.DpEvent) -> bool:

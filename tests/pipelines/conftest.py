@@ -6,6 +6,7 @@ from pipelines.local import run_locally
 from pipelines.places import Places
 from pipelines.settings import load_settings, override
 from pipelines.taxi import data, demo
+from tests.services import mariadb, postgresql, server  # noqa: F401
 
 ROWS = 600
 

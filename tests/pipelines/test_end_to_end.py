@@ -9,6 +9,7 @@ import dpcore
 from dpcore import ledger
 from dpcore.ledger import Ledger
 from pipelines.local import run_locally
+from pipelines.metadata import sqlite
 from pipelines.records import open_store
 from pipelines.settings import override
 
@@ -88,7 +89,7 @@ def test_the_guarantee_can_be_recomputed_from_metadata_alone(first_run, places):
 
 def test_the_model_is_traced_back_to_the_scrubbed_examples(first_run, places):
     run, _ = first_run
-    lineage = open_store(str(places.metadata)).lineage(run.model.id)
+    lineage = open_store(sqlite(places.metadata)).lineage(run.model.id)
     makers = [step for _, step in lineage]
     assert makers[0] == "DPTrainer"
     assert "ScrubbingExampleGen" in makers
@@ -151,7 +152,7 @@ def test_batch_normalisation_stops_the_run_and_names_the_way_out(first_run, sett
     changed = settings.model_copy(update={"run_fn": "tests.pipelines.user_code.batch_normalised_run_fn"})
     with pytest.raises(dpcore.errors.NotPrivateError, match="GroupNormalization"):
         run_locally(changed, places)
-    run = open_store(str(places.metadata)).run("latest")
+    run = open_store(sqlite(places.metadata)).run("latest")
     assert states(run)["DPTrainer"] == "failed"
     assert run.blessed is None
 
