@@ -76,9 +76,11 @@ def clean(size: int = CLEAN_SIZE, seed: int = 0, part: Part = "dev") -> list[Sam
     return list(made.values())
 
 
-def fill(template: Template, rng: Random, part: Part, *, style: bool = True) -> Sample:
+def fill(
+    template: Template, rng: Random, part: Part, *, style: bool = True, scene: Scene | None = None
+) -> Sample:
     """A sample of a template; with ``style``, some are in capitals, some in small letters, some mistyped."""
-    scene = Scene(rng, part)
+    scene = scene or Scene(rng, part)
     pieces = list(_expanded(template.text, scene))
     if style:
         pieces = _styled(pieces, template.kind, rng)
@@ -93,8 +95,13 @@ def fill(template: Template, rng: Random, part: Part, *, style: bool = True) -> 
 @cache
 def templates(part: Part) -> tuple[Template, ...]:
     """The templates of a part."""
+    return templates_in(TEMPLATES / part)
+
+
+def templates_in(folder: Path) -> tuple[Template, ...]:
+    """The templates in the files of a folder."""
     found = []
-    for path in sorted((TEMPLATES / part).glob("*.txt")):
+    for path in sorted(folder.glob("*.txt")):
         kind, *language = path.stem.split(".")
         blocks = regex.split(r"(?m)^===\n", path.read_text(encoding="utf-8"))
         found += [Template(block.rstrip("\n"), kind, *(language or ["en"])) for block in blocks]
@@ -135,7 +142,7 @@ _WEIGHTS = {
 }
 
 # The share of a kind's samples in small letters, in capitals, and with slips of the keyboard.
-_STYLES = {
+STYLES = {
     "chat": (0.35, 0.03, 0.15),
     "receipt": (0.05, 0.25, 0.0),
     "complaint": (0.25, 0.05, 0.15),
@@ -152,7 +159,7 @@ _EXACT = frozenset({"URL", "CRYPTO", "IBAN_CODE"})
 
 
 def _styled(pieces: Pieces, kind: str, rng: Random) -> Pieces:
-    lower, upper, slips = _STYLES.get(kind, (0.0, 0.0, 0.0))
+    lower, upper, slips = STYLES.get(kind, (0.0, 0.0, 0.0))
     roll = rng.random()
     if roll < lower + upper:
         change = str.lower if roll < lower else str.upper

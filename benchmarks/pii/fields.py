@@ -190,7 +190,7 @@ _PERSONAL: dict[str, Callable[[Scene, int], Pieces]] = {
 }
 
 
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
            "November", "December")  # fmt: skip
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _BIRTHDAYS = (
@@ -211,7 +211,7 @@ _DATES = ("dmy/", "mdy/", "ymd-", "dmy.", "d Month y", "Month d, y", "d Mon y", 
 
 
 def _written(day: date, form: str) -> str:
-    month = _MONTHS[day.month - 1]
+    month = MONTHS[day.month - 1]
     ordinal = {1: "st", 21: "st", 31: "st", 2: "nd", 22: "nd", 3: "rd", 23: "rd"}.get(day.day, "th")
     match form:
         case "d Month y":
@@ -266,7 +266,7 @@ PLAIN: dict[str, Callable[[Random, Part], str]] = {
     "isodate": _both(lambda rng: f"{_day(rng):%Y-%m-%d}"),
     "stamp": _both(_stamp),
     "time": _both(_time),
-    "month": _both(lambda rng: rng.choice(_MONTHS)),
+    "month": _both(lambda rng: rng.choice(MONTHS)),
     "weekday": _both(lambda rng: rng.choice(_WEEKDAYS)),
     "year": _both(lambda rng: str(rng.randint(1995, 2026))),
     "n": _both(lambda rng: str(rng.randint(2, 12))),

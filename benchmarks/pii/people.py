@@ -40,7 +40,7 @@ _FROM_CENSUS = 0.9  # of what English locales do not take from Faker, most
 _CENSUS_RANKS = {"first": 2500, "last": 20_000}
 _ORDER = 3
 _LATIN = regex.compile(r"\p{Latin}[\p{Latin}'\u2019 -]*\p{Latin}")
-_TITLES = {
+TITLES = {
     "de_DE": ("Herr", "Frau", "Dr.", "Prof. Dr."),
     "de_AT": ("Herr", "Frau", "Mag.", "Dr."),
     "fr_FR": ("M.", "Mme", "Dr"),
@@ -51,7 +51,7 @@ _TITLES = {
     "nl_NL": ("Dhr.", "Mevr."),
     "pt_BR": ("Sr.", "Sra."),
 }
-_ENGLISH_TITLES = ("Mr", "Mr.", "Mrs", "Mrs.", "Ms", "Ms.", "Miss", "Dr", "Dr.", "Prof.")
+ENGLISH_TITLES = ("Mr", "Mr.", "Mrs", "Mrs.", "Ms", "Ms.", "Miss", "Dr", "Dr.", "Prof.")
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,19 @@ def person(rng: Random, part: Part) -> Person:
     roll = rng.random()
     if roll < _FROM_FAKER[part]:
         source = "faker"
-        first, last = (rng.choice(_pool(locale, kind, part)) for kind in ("first", "last"))
+        first, last = (rng.choice(pool(locale, kind, part)) for kind in ("first", "last"))
     elif locale.startswith("en_") and roll < _FROM_CENSUS:
         source = "census"
         first, last = (rng.choice(_census(kind, part)) for kind in ("first", "last"))
     else:
         source = "coined"
-        first, last = (_coin(rng, locale, kind, part) for kind in ("first", "last"))
+        first, last = (coin(rng, locale, kind, part) for kind in ("first", "last"))
     if rng.random() < 0.05:
         second = (
-            _coin(rng, locale, "last", part)
-            if source == "coined"
-            else rng.choice(_more(source, locale, part))
+            coin(rng, locale, "last", part) if source == "coined" else rng.choice(_more(source, locale, part))
         )
         last = f"{last}-{second}" if " " not in last + second else last
-    titles = _TITLES.get(locale, _ENGLISH_TITLES)
+    titles = TITLES.get(locale, ENGLISH_TITLES)
     return Person(first, last, rng.choice(titles), locale, source)
 
 
@@ -127,7 +125,7 @@ def _faker_list(locale: str, kind: str) -> tuple[str, ...]:
 
 
 @cache
-def _pool(locale: str, kind: str, part: Part) -> tuple[str, ...]:
+def pool(locale: str, kind: str, part: Part) -> tuple[str, ...]:
     return tuple(n for n in _faker_list(locale, kind) if part_of(n) == part and _LATIN.fullmatch(n))
 
 
@@ -144,7 +142,7 @@ def _census(kind: str, part: Part) -> tuple[str, ...]:
 
 
 def _more(source: str, locale: str, part: Part) -> tuple[str, ...]:
-    return _pool(locale, "last", part) if source == "faker" else _census("last", part)
+    return pool(locale, "last", part) if source == "faker" else _census("last", part)
 
 
 @cache
@@ -159,7 +157,7 @@ def _followers(locale: str, kind: str) -> dict[str, str]:
     return {run: "".join(letters) for run, letters in after.items()}
 
 
-def _coin(rng: Random, locale: str, kind: str, part: Part) -> str:
+def coin(rng: Random, locale: str, kind: str, part: Part) -> str:
     followers = _followers(locale, kind)
     while True:
         name = "^" * _ORDER

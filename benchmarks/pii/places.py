@@ -159,11 +159,11 @@ def _number_last(street: Callable[[Random, Part], str], code: str, town: Callabl
 
 
 def _faker_street(locale: str) -> Callable[[Random, Part], str]:
-    return lambda rng, part: _from_faker(rng, locale, "street_name")
+    return lambda rng, part: from_faker(rng, locale, "street_name")
 
 
 def _faker_town(locale: str) -> Callable[[Random, Part], str]:
-    return lambda rng, part: _from_faker(rng, locale, "city")
+    return lambda rng, part: from_faker(rng, locale, "city")
 
 
 def _listed_town(country: str) -> Callable[[Random, Part], str]:
@@ -178,7 +178,7 @@ def _french(rng: Random, part: Part) -> list[str]:
     bis = rng.choice((" bis", " ter")) if rng.random() < 0.1 else ""
     way = rng.choice(("rue", "avenue", "boulevard", "place", "chemin", "allée", "Rue", "Avenue"))
     of = rng.choice(("de la ", "du ", "de ", "des ", "")) + person(rng, part).last
-    town = _from_faker(rng, "fr_FR", "city")
+    town = from_faker(rng, "fr_FR", "city")
     return [
         f"{rng.randint(1, 150)}{bis}{rng.choice((', ', ' '))}{way} {of}",
         f"{filled(rng, '7#0##')} {town}",
@@ -191,13 +191,13 @@ def _spanish(rng: Random, part: Part) -> list[str]:
     street = f"{way} {rng.choice(('', 'de ', 'del '))}{person(rng, part).last}"
     return [
         f"{street}, {rng.randint(1, 150)}{floor}",
-        f"{filled(rng, '28###')} {_from_faker(rng, 'es_ES', 'city')}",
+        f"{filled(rng, '28###')} {from_faker(rng, 'es_ES', 'city')}",
     ]
 
 
 def _italian(rng: Random, part: Part) -> list[str]:
     way = rng.choice(("Via", "Viale", "Piazza", "Corso", "via"))
-    town, province = _from_faker(rng, "it_IT", "city"), rng.choice(("RM", "MI", "TO", "NA", "BO", "FI"))
+    town, province = from_faker(rng, "it_IT", "city"), rng.choice(("RM", "MI", "TO", "NA", "BO", "FI"))
     return [
         f"{way} {person(rng, part).last}{rng.choice((', ', ' '))}{_house(rng)}",
         f"{filled(rng, '#####')} {town} ({province})",
@@ -206,8 +206,8 @@ def _italian(rng: Random, part: Part) -> list[str]:
 
 def _polish(rng: Random, part: Part) -> list[str]:
     flat = f"{rng.choice(('/', ' m. '))}{rng.randint(1, 60)}" if rng.random() < 0.4 else ""
-    street = f"{rng.choice(('ul.', 'ul.', 'al.', 'os.'))} {_from_faker(rng, 'pl_PL', 'street_name')}"
-    return [f"{street} {_house(rng)}{flat}", f"{filled(rng, '##-###')} {_from_faker(rng, 'pl_PL', 'city')}"]
+    street = f"{rng.choice(('ul.', 'ul.', 'al.', 'os.'))} {from_faker(rng, 'pl_PL', 'street_name')}"
+    return [f"{street} {_house(rng)}{flat}", f"{filled(rng, '##-###')} {from_faker(rng, 'pl_PL', 'city')}"]
 
 
 def _portuguese(country: str) -> Callable[[Random, Part], list[str]]:
@@ -227,7 +227,7 @@ def _mexican(rng: Random, part: Part) -> list[str]:
     return [
         street,
         f"Col. {person(rng, part).last}",
-        f"{filled(rng, '#####')} {_from_faker(rng, 'es_MX', 'state')}",
+        f"{filled(rng, '#####')} {from_faker(rng, 'es_MX', 'state')}",
     ]
 
 
@@ -303,7 +303,7 @@ def _faker(locale: str) -> Faker:
     return Faker(locale)
 
 
-def _from_faker(rng: Random, locale: str, what: str) -> str:
+def from_faker(rng: Random, locale: str, what: str) -> str:
     fake = _faker(locale)
     fake.random = rng  # type: ignore[attr-defined]
     return str(getattr(fake, what)())

@@ -1,4 +1,4 @@
-"""Writes Rampart's weights as plain arrays, for ``train_adapter.py``: python -m ... OUT.npz"""
+"""Writes Rampart's weights as plain arrays in half precision: python -m ... OUT.npz"""
 
 from pathlib import Path
 
@@ -29,7 +29,8 @@ def main(out: Path) -> None:
             arrays[name] = numpy_helper.to_array(value)
     tokenizer = Tokenizer.from_file(str(rampart_folder() / "tokenizer.json"))
     ends = {"first": tokenizer.token_to_id("[CLS]"), "last": tokenizer.token_to_id("[SEP]")}
-    np.savez(out, **arrays, **{name: np.array(number) for name, number in ends.items()})
+    halves = {name: value.astype(np.float16) for name, value in arrays.items()}
+    np.savez_compressed(out, **halves, **{name: np.array(number) for name, number in ends.items()})
 
 
 if __name__ == "__main__":

@@ -1,13 +1,19 @@
-"""Makes what the tagger learns from: words of sentences, and what each word is.
+"""Makes what the networks learn from: words of sentences, and what each word is.
 
     python -m benchmarks.pii.training.make_data OUT.npz --wnut FOLDER --complaints FILE.parquet
 
-What is made from templates has its own labels, and so has WNUT-17. Complaints and package descriptions are
-labelled by Rampart with this project's adapter. Nothing of the corpus's unseen part is read.
+What is made from templates has its own labels, and so has WNUT-17. Complaints and package descriptions have
+those that Rampart is sure of. Translated interfaces hold no names but those that are put into them. Nothing
+of the corpus's unseen part is read.
 """
 
+import gettext
+import multiprocessing
 import sysconfig
+import zipfile
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Annotated, NamedTuple
@@ -19,94 +25,110 @@ import typer
 
 from benchmarks.pii import corpus, wnut
 from benchmarks.pii.corpus import Template
-from benchmarks.pii.people import person
 from benchmarks.pii.scores import Span
 from benchmarks.pii.training.sentences import Sentences
+from benchmarks.pii.training.values import WideScene, anyone, town
 from components.pii.detector import _SENTENCE, Detector
-from components.pii.entities import DEFAULT_ENTITIES
-from components.pii.findings import mask, merge
+from components.pii.entities import DEFAULT_ENTITIES, NATIONAL_IDS
+from components.pii.findings import Finding, mask, merge
 from components.pii.ner.rampart import RampartRecognizer
-from components.pii.ner.spans import WORDS
+from components.pii.ner.spans import KINDS
 from components.pii.ner.tagger_words import Words, tokens
-from components.pii.ner.weights import rampart_folder, word_embeddings
+from components.pii.normalize import normalize
 
 SEED = 7
-MODEL = rampart_folder() / "onnx" / "model_q4.onnx"
+UNSURE = 255
+"""The label of a word that nothing is learnt from."""
+
+_TEMPLATES = Path(__file__).with_name("templates")
 _THRESHOLD = 0.4
+_MASKED = 0.85
+_AT_ONCE = 2000
+_LINES = 4000
+_LATIN_LANGUAGES = frozenset(
+    regex.findall(r"\w+", "cs da de en es et fi fr hr hu id it lt lv nb nl pl pt ro sk sl sv tr")
+)
 _PROSE = regex.compile(r"(?<=[.!?])\s|\n\n")
 _REMOVED = regex.compile(r"(?:x{4,}[ /]?)+")
 
 
 class Labelled(NamedTuple):
-    """A sentence and, for each of its tokens, how likely it is no name, and each of ``WORDS``."""
+    """A sentence and, for each of its tokens, 0 or 1 + its kind's place in ``KINDS``, or ``UNSURE``."""
 
     text: str
-    labels: np.ndarray
+    labels: bytes
     held_out: bool = False
 
 
 def main(
     out: Path,
-    wnut_folder: Annotated[Path, typer.Option("--wnut", help="WNUT-17's files; the training one is read.")],
+    wnut_folder: Annotated[Path, typer.Option("--wnut", help="WNUT-17's files.")],
     complaints: Annotated[
-        Path | None,
-        typer.Option(
-            help="CFPB complaints, with the column chunk_text; without, nothing that Rampart labels."
-        ),
+        Path | None, typer.Option(help="Complaints, a column chunk_text; without, nothing Rampart labels.")
     ] = None,
-    scale: Annotated[float, typer.Option(help="How much: 1 is five minutes on a core.")] = 1.0,
+    wheels: Annotated[
+        Path | None, typer.Option(help="Wheels of programs with translations, as pip downloads them.")
+    ] = None,
+    texts: Annotated[int, typer.Option(help="How many texts from templates.")] = 200_000,
+    processes: Annotated[int, typer.Option(help="How many at once.")] = 2,
 ) -> None:
     """Writes the arrays that ``train_tagger.py`` and ``train_adapter.py`` read."""
     rng = Random(SEED)
-    made = [*of_corpus(int(14_000 * scale), rng), *of_templates(int(36_000 * scale))]
-    made += of_wnut(wnut_folder, rng)
+    made = list(of_wnut(wnut_folder, rng))
     if complaints is not None:
-        made += of_prose(int(14_000 * scale), rng)
+        made += of_prose(14_000, rng)
         made += of_complaints(pd.read_parquet(complaints)["chunk_text"].tolist(), rng)
-    made = [again for one in made for again in recased(one, rng)]
+    if wheels is not None:
+        made += of_interfaces(wheels, rng)
+    seen: Counter[str] = Counter()
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for part in pool.imap(of_templates, range(0, texts, _AT_ONCE)):
+            for one in part:
+                # What most texts say alike ("Kind regards,") is learnt soon enough.
+                seen[one.text] += 1
+                if seen[one.text] <= 3:
+                    made += recased(one, rng)
     rng.shuffle(made)
     np.savez_compressed(out, **arrays(made))
     typer.echo(f"{len(made):,} sentences")
 
 
-def of_corpus(size: int, rng: Random) -> Iterator[Labelled]:
-    """The development part with seeds of its own, as the detector shows it to a recogniser: patterns masked,
-    a sentence at a time. One template in six is marked as held out."""
-    patterns = Detector(DEFAULT_ENTITIES, score_threshold=_THRESHOLD, profile="fast")
-    by_kind: dict[str, list[Template]] = {}
-    for template in corpus.templates("dev"):
-        by_kind.setdefault(template.kind, []).append(template)
-    seen = set()
-    for index in range(size):
-        own = Random(f"training/{SEED}/{index}")
-        number = own.randrange(sum(map(len, by_kind.values())))
-        template = [one for kind in sorted(by_kind) for one in by_kind[kind]][number]
-        sample = corpus.fill(template, own, "dev")
-        spans = [span for span in sample.spans if span.entity_type in WORDS]
-        if rng.random() < 0.85:
-            found = merge(patterns.find_patterns(sample.text, _THRESHOLD))
-            text, stretches = mask(sample.text, found)
-            spans = [
-                Span(max(span.start - s.shift, s.start), min(span.end - s.shift, s.end), span.entity_type)
-                for span in spans
-                for s in stretches
-                if max(span.start - s.shift, s.start) < min(span.end - s.shift, s.end)
-            ]
+def of_templates(first: int) -> list[Labelled]:
+    """Sentences of filled templates, as the detector shows them to a recogniser: patterns masked, a sentence
+    at a time. Half are the training templates, the others the development part's and short sentences."""
+    patterns, made = _patterns(), []
+    short = Sentences(SEED + first)
+    for index in range(first, first + _AT_ONCE):
+        rng = Random(f"training/{SEED}/{index}")
+        roll = rng.random()
+        if roll < 0.15:
+            text, spans = short.sentence(personal=rng.random() < 0.7)
+            held_out = False
         else:
-            text = sample.text
-        for match in _SENTENCE.finditer(text):
-            if match.group() not in seen:
-                seen.add(match.group())
-                yield labelled(match.group(), _within(spans, *match.span()), held_out=number % 6 == 0)
+            folder = "dev" if roll < 0.3 else "en" if roll < 0.68 else "other"
+            template, held_out = rng.choice(_templates(folder))
+            sample = corpus.fill(template, rng, "dev", scene=WideScene(rng, template.language))
+            text, spans = sample.text, sample.spans
+        made += sentences(text, spans, patterns if rng.random() < _MASKED else None, held_out)
+    return made
 
 
-def of_templates(size: int) -> Iterator[Labelled]:
-    """Sentences of :mod:`benchmarks.pii.training.sentences`, three in ten without personal data."""
-    source = Sentences(SEED)
-    for index in range(size):
-        text, spans = source.sentence(personal=index % 10 < 7)
-        for match in _SENTENCE.finditer(text):
-            yield labelled(match.group(), _within(spans, *match.span()))
+def sentences(
+    text: str, spans: Sequence[Span], patterns: Detector | None, held_out: bool = False
+) -> Iterator[Labelled]:
+    """The sentences of a text with their labels; with ``patterns``, what they find is masked."""
+    text, spans = _readable(text, [span for span in map(_known, spans) if span.entity_type in KINDS])
+    if patterns is not None:
+        found = merge(patterns.find_patterns(text, _THRESHOLD))
+        text, stretches = mask(text, found)
+        spans = [
+            Span(max(span.start - s.shift, s.start), min(span.end - s.shift, s.end), span.entity_type)
+            for span in spans
+            for s in stretches
+            if max(span.start - s.shift, s.start) < min(span.end - s.shift, s.end)
+        ]
+    for match in _SENTENCE.finditer(text):
+        yield labelled(match.group(), _within(spans, *match.span()), held_out)
 
 
 def of_wnut(folder: Path, rng: Random) -> Iterator[Labelled]:
@@ -131,43 +153,78 @@ def of_complaints(texts: Iterable[str], rng: Random) -> list[Labelled]:
     """Complaints with invented names where names (or dates, or numbers) were removed, labelled by Rampart."""
 
     def name(_: regex.Match[str]) -> str:
-        someone = person(rng, "dev")
+        someone = anyone(rng)
         return rng.choice((someone.first, f"{someone.first} {someone.last}", "")).lower() + " "
 
     return taught([_REMOVED.sub(name, text)[:300] for text in texts])
 
 
+def of_interfaces(wheels: Path, rng: Random) -> Iterator[Labelled]:
+    """What programs say in some twenty languages; in two of five, somebody or some town put in anywhere."""
+    for _, lines in sorted(_interfaces(wheels).items()):
+        for line in rng.sample(sorted(lines), min(len(lines), _LINES)):
+            text, spans = line.replace("\n", " ").strip(), []
+            gaps = [match.end() for match in regex.finditer(r"\s|^", text)]
+            if rng.random() < 0.4 and gaps:
+                at = rng.choice(gaps)
+                someone, kind = anyone(rng), "PERSON" if rng.random() < 0.8 else "LOCATION"
+                value = rng.choice((someone.first, someone.last, f"{someone.first} {someone.last}"))
+                value = town(rng) if kind == "LOCATION" else value
+                text = f"{text[:at]}{value} {text[at:]}".rstrip()
+                spans = [Span(at, at + len(value), kind)]
+            for match in _SENTENCE.finditer(text):
+                yield from recased(labelled(match.group(), _within(spans, *match.span())), rng)
+
+
+def _interfaces(wheels: Path) -> dict[str, set[str]]:
+    """The messages in the wheels' catalogues, by language."""
+    lines: dict[str, set[str]] = defaultdict(set)
+    for wheel in sorted(wheels.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as files:
+            for name in files.namelist():
+                folders = [part for part in name.split("/")[:-1] if part != "LC_MESSAGES"]
+                language = folders[-1][:2] if folders else ""
+                if not name.endswith(".mo") or language not in _LATIN_LANGUAGES:
+                    continue
+                with files.open(name) as file:
+                    messages = gettext.GNUTranslations(file)._catalog.values()
+                lines[language] |= {
+                    one
+                    for one in messages
+                    if isinstance(one, str) and 3 < len(one) < 300 and "Language-Team" not in one
+                }
+    return lines
+
+
 def taught(texts: Sequence[str]) -> list[Labelled]:
-    """Texts labelled with what Rampart gives to each word."""
-    teacher = RampartRecognizer(WORDS)
+    """Texts labelled with what Rampart is sure of: at least 0.9 or at most 0.1."""
+    teacher = RampartRecognizer()
     made = []
     for text, words in zip(texts, teacher.scores(texts), strict=True):
         spans = tokens(text)
         rows = {start: row for row, (start, _) in enumerate(spans)}
-        labels = np.zeros((len(spans), 1 + len(WORDS)), np.float32)
+        labels = bytearray(len(spans))
         for start, _, scores in words:
-            if start in rows:
-                labels[rows[start], 1:] = scores / max(1.0, scores.sum())
-        labels[:, 0] = 1 - labels[:, 1:].sum(axis=1)
-        made.append(Labelled(text, labels))
+            if start in rows and scores.sum() > 0.1:
+                labels[rows[start]] = 1 + int(scores.argmax()) if scores.max() > 0.9 else UNSURE
+        made.append(Labelled(text, bytes(labels)))
     return made
 
 
 def labelled(text: str, spans: Sequence[Span], held_out: bool = False) -> Labelled:
     """A text with the labels of its spans."""
-    words = tokens(text)
-    labels = np.zeros((len(words), 1 + len(WORDS)), np.float32)
-    for row, (start, end) in enumerate(words):
+    labels = bytearray()
+    for start, end in tokens(text):
         kinds = [span.entity_type for span in spans if span.start < end and start < span.end]
-        labels[row, 1 + WORDS.index(kinds[0]) if kinds else 0] = 1
-    return Labelled(text, labels, held_out)
+        labels.append(1 + KINDS.index(kinds[0]) if kinds else 0)
+    return Labelled(text, bytes(labels), held_out)
 
 
 def recased(one: Labelled, rng: Random) -> Iterator[Labelled]:
     """The sentence, and for some of them the same in small letters, in capitals, or in Title Case."""
     yield one
     roll = rng.random()
-    change = str.lower if roll < 0.25 else str.upper if roll < 0.33 else str.title if roll < 0.36 else None
+    change = str.lower if roll < 0.15 else str.upper if roll < 0.21 else str.title if roll < 0.24 else None
     if change is not None and not one.held_out:
         other = one._replace(text="".join(c if len(change(c)) != 1 else change(c) for c in one.text))
         if change is str.title:
@@ -182,17 +239,51 @@ def arrays(made: Sequence[Labelled]) -> dict[str, np.ndarray]:
     texts = [[one.text[start:end] for start, end in tokens(one.text)] for one in made]
     ids = [numbers.setdefault(word, len(numbers)) for text in texts for word in text]
     words = Words(list(numbers))
-    levels, scale, zero = word_embeddings(MODEL)
     return {
-        "table": ((levels.astype(np.float32) - zero) * scale).astype(np.float16),
         "pieces": words.pieces.astype(np.int16),
         "signs": words.signs.astype(np.uint8),
         "ends": words.ends.astype(np.int16),
         "words": np.array(ids, np.int32),
         "sizes": np.array([len(text) for text in texts], np.int32),
-        "labels": np.concatenate([one.labels for one in made]).astype(np.float16),
+        "labels": np.frombuffer(b"".join(one.labels for one in made), np.uint8),
         "held_out": np.array([one.held_out for one in made]),
     }
+
+
+def _readable(text: str, spans: Sequence[Span]) -> tuple[str, Sequence[Span]]:
+    """The text as the detector reads it, without mark-up and the like, and where the spans are there."""
+    readable = normalize(text)
+    if readable.text == text:
+        return text, spans
+    places = [readable.to_original(Finding("", at, at + 1, 0.0)) for at in range(len(readable.text))]
+    found = []
+    for span in spans:
+        own = [at for at, place in enumerate(places) if place.start < span.end and span.start < place.end]
+        if own:
+            found.append(Span(own[0], own[-1] + 1, span.entity_type))
+    return readable.text, found
+
+
+def _known(span: Span) -> Span:
+    return span._replace(entity_type="NATIONAL_ID") if span.entity_type in NATIONAL_IDS else span
+
+
+@cache
+def _patterns() -> Detector:
+    return Detector(DEFAULT_ENTITIES, score_threshold=_THRESHOLD, profile="fast")
+
+
+@cache
+def _templates(folder: str) -> list[tuple[Template, bool]]:
+    """The templates of a folder, and whether each is one of the one in eight to judge by."""
+    found = corpus.templates("dev") if folder == "dev" else corpus.templates_in(_TEMPLATES / folder)
+    return [(_styled(template), number % 8 == 0) for number, template in enumerate(found)]
+
+
+def _styled(template: Template) -> Template:
+    """With a kind that the corpus knows in small letters, in capitals and mistyped."""
+    kind = template.kind.rstrip("23")
+    return template._replace(kind=kind if kind in corpus.STYLES else "sentence")
 
 
 def _within(spans: Sequence[Span], start: int, end: int) -> list[Span]:
@@ -209,7 +300,7 @@ def _renamed(text: str, spans: Sequence[Span], rng: Random) -> tuple[str, list[S
         made += text[at : span.start]
         value = text[span.start : span.end]
         if span.entity_type == "PERSON":
-            someone = person(rng, "dev")
+            someone = anyone(rng)
             full = f"{someone.first} {someone.last}"
             value = full if " " in value else rng.choice((someone.first, someone.last))
             value = value.lower() if text[span.start].islower() else value

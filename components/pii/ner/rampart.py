@@ -1,6 +1,5 @@
 """The neural recogniser: names, addresses and places by Rampart's token classifier."""
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -10,22 +9,8 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 from tokenizers import Tokenizer
 
 from components.pii.findings import Finding
-from components.pii.ner.spans import WORD, WORDS, Window, findings, read_in_windows
+from components.pii.ner.spans import KINDS, WORD, Window, findings, read_in_windows
 from components.pii.ner.weights import fast_model, one_core, rampart_folder
-
-_GROUPS = {
-    "PERSON": ("GIVEN_NAME", "SURNAME"),
-    "ADDRESS": ("BUILDING_NUMBER", "STREET_NAME", "SECONDARY_ADDRESS"),
-    "LOCATION": ("CITY", "STATE", "ZIP_CODE"),
-    "EMAIL_ADDRESS": ("EMAIL",),
-    "PHONE_NUMBER": ("PHONE",),
-    "URL": ("URL",),
-    "NATIONAL_ID": ("TAX_ID", "GOVERNMENT_ID"),
-    "ACCOUNT_NUMBER": ("BANK_ACCOUNT", "ROUTING_NUMBER"),
-    "PASSPORT": ("PASSPORT",),
-    "DRIVER_LICENSE": ("DRIVERS_LICENSE",),
-}
-"""The entity types, and which of the model's labels each of them holds."""
 
 _TOKENS_AT_ONCE = 1024
 
@@ -38,16 +23,15 @@ class RampartRecognizer(EntityRecognizer):
     length are read in windows of 160 tokens, each token where it has most context.
 
     Args:
-      entities: PERSON, LOCATION and ADDRESS by default; also EMAIL_ADDRESS, PHONE_NUMBER, URL, NATIONAL_ID,
-        ACCOUNT_NUMBER, PASSPORT and DRIVER_LICENSE.
+      entities: some of ``KINDS``; all of them by default.
       threshold: 0 to 1; lower finds more.
     """
 
-    def __init__(self, entities: Sequence[str] = WORDS, threshold: float = 0.5) -> None:
+    def __init__(self, entities: Sequence[str] = KINDS, threshold: float = 0.5) -> None:
         super().__init__(supported_entities=list(entities), name="RampartRecognizer")
         self._threshold = threshold
         self._model = _model()
-        self._groups = [(kind, self._model.columns(_GROUPS[kind])) for kind in entities]
+        self._columns = [1 + KINDS.index(kind) for kind in entities]
 
     def load(self) -> None:
         """Nothing: the weights are loaded once per process, with the first recogniser."""
@@ -62,16 +46,15 @@ class RampartRecognizer(EntityRecognizer):
 
     def find(self, texts: Sequence[str]) -> list[list[Finding]]:
         """The findings in each text, in order. Some hundred texts at a time are fastest."""
-        kinds = [kind for kind, _ in self._groups]
         return [
-            list(findings(text, words, kinds, self._threshold))
+            list(findings(text, words, self.supported_entities, self._threshold))
             for text, words in zip(texts, self.scores(texts), strict=True)
         ]
 
     def scores(self, texts: Sequence[str]) -> Iterator[Iterator[tuple[int, int, np.ndarray]]]:
         """The words of each text: where they stand, and the probability of each entity type."""
-        for text, read in zip(texts, self._model.read(texts, self._groups), strict=True):
-            yield _words(text, *read)
+        for text, (places, odds) in zip(texts, self._model.read(texts), strict=True):
+            yield _words(text, places, odds[:, self._columns])
 
 
 def _words(
@@ -99,25 +82,19 @@ class _Model:
         self._tokenizer.no_padding()
         special = self._tokenizer.get_vocab(with_added_tokens=True)
         self._first, self._last = special["[CLS]"], special["[SEP]"]
-        self._labels: dict[str, str] = json.loads((folder / "config.json").read_text())["id2label"]
         self._session = one_core(fast_model(folder / "onnx" / "model_q4.onnx"))
 
-    def columns(self, labels: Sequence[str]) -> list[int]:
-        """The outputs that stand for the beginning or the inside of these labels."""
-        return [int(number) for number, label in self._labels.items() if label[2:] in labels]
-
-    def read(
-        self, texts: Sequence[str], groups: Sequence[tuple[str, list[int]]]
-    ) -> list[tuple[list[tuple[int, int]], np.ndarray]]:
-        """Per text the characters of each token, and the probability of each group ``[tokens, groups]``."""
+    def read(self, texts: Sequence[str]) -> list[tuple[list[tuple[int, int]], np.ndarray]]:
+        """Per text the characters of each token, and its probabilities ``[tokens, 1 + kinds]``: none, then
+        ``KINDS``."""
         encoded = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
         ids = [one.ids for one in encoded]
 
         def run(batch: Sequence[Window]) -> Iterator[np.ndarray]:
             for output in self._run([ids[one.text][one.start : one.end] for one in batch]):
-                yield _probabilities(output[1:], groups)
+                yield _probabilities(output[1:])
 
-        scores = read_in_windows(list(map(len, ids)), _TOKENS_AT_ONCE, run, len(groups))
+        scores = read_in_windows(list(map(len, ids)), _TOKENS_AT_ONCE, run, 1 + len(KINDS))
         return [(one.offsets, score) for one, score in zip(encoded, scores, strict=True)]
 
     def _run(self, rows: Sequence[list[int]]) -> np.ndarray:
@@ -131,10 +108,9 @@ class _Model:
         )[0]
 
 
-def _probabilities(logits: np.ndarray, groups: Sequence[tuple[str, list[int]]]) -> np.ndarray:
+def _probabilities(logits: np.ndarray) -> np.ndarray:
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    odds /= odds.sum(axis=1, keepdims=True)
-    return np.stack([odds[:, columns].sum(axis=1) for _, columns in groups], axis=1)
+    return odds / odds.sum(axis=1, keepdims=True)
 
 
 _loading = threading.Lock()

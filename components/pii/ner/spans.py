@@ -8,8 +8,21 @@ import regex
 
 from components.pii.findings import Finding
 
-WORDS = ("PERSON", "LOCATION", "ADDRESS")
-"""What no checksum and few patterns can find: the types that the models are asked for by default."""
+KINDS = (
+    "PERSON",
+    "LOCATION",
+    "ADDRESS",
+    "USERNAME",
+    "DATE_OF_BIRTH",
+    "VEHICLE_PLATE",
+    "ACCOUNT_NUMBER",
+    "RECEIPT_NUMBER",
+    "PASSPORT",
+    "DRIVER_LICENSE",
+    "NATIONAL_ID",
+    "PHONE_NUMBER",
+)
+"""What context tells better than patterns and checksums: the types that the models know, in their order."""
 
 WORD = regex.compile(r"[\p{L}\p{M}\p{N}_]+(?:['\u2019-](?!s\b)[\p{L}\p{M}\p{N}_]+)*")
 
@@ -19,6 +32,7 @@ _JOINTS = {
     "PERSON": regex.compile(r"(?:\.?[ \t\u00a0]+|[.'\u2019-])\Z"),
     "ADDRESS": regex.compile(r"[\s,./#-]{1,4}\Z"),
     "LOCATION": regex.compile(r"(?:\.?[ \t]+|[.'\u2019-])\Z"),
+    "DATE_OF_BIRTH": regex.compile(r"(?:[ .,/-]{1,2}| of | de )\Z"),
 }
 _PLAIN_JOINT = regex.compile(r"[ .@/:_+()-]{1,2}\Z")
 

@@ -9,7 +9,7 @@ import numpy as np
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 
 from components.pii.findings import Finding
-from components.pii.ner.spans import WORDS, Window, findings, read_in_windows
+from components.pii.ner.spans import KINDS, Window, findings, read_in_windows
 from components.pii.ner.tagger_graph import WORDS_AT_ONCE, sentence_model, word_model
 from components.pii.ner.tagger_words import Words, tokens
 from components.pii.ner.weights import one_core, rampart_folder, word_embeddings
@@ -32,11 +32,11 @@ class TaggerRecognizer(EntityRecognizer):
       threshold: 0 to 1; lower finds more.
     """
 
-    def __init__(self, entities: Sequence[str] = WORDS, threshold: float = 0.5) -> None:
+    def __init__(self, entities: Sequence[str] = KINDS, threshold: float = 0.5) -> None:
         super().__init__(supported_entities=list(entities), name="TaggerRecognizer")
         self._threshold = threshold
         self._model = _model()
-        self._columns = [1 + WORDS.index(kind) for kind in entities]
+        self._columns = [1 + KINDS.index(kind) for kind in entities]
 
     def load(self) -> None:
         """Nothing: the weights are loaded once per process, with the first recogniser."""
@@ -92,7 +92,7 @@ class _Model:
         self._vectors = np.zeros((1024, self._width), np.float32)
 
     def read(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """Per text the probabilities ``[words, 4]``: none, then ``WORDS``."""
+        """Per text the probabilities ``[words, 4]``: none, then ``KINDS``."""
         rows, vectors = self._known(texts)
 
         def run(batch: Sequence[Window]) -> np.ndarray:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from components.pii.findings import Finding
-from components.pii.ner.spans import WORDS, findings, read_in_windows
+from components.pii.ner.spans import KINDS, findings, read_in_windows
 
 
 @pytest.mark.parametrize("count", [0, 1, 159, 160, 161, 288, 289, 1000])
@@ -32,8 +32,8 @@ def test_neighbours_of_a_kind_are_one_finding() -> None:
         (4, 8, np.array([0.6, 0.1, 0.0])),
         (10, 14, np.array([0.1, 0.3, 0.0])),
     ]
-    assert list(findings(text, words, WORDS, 0.3)) == [
+    assert list(findings(text, words, KINDS, 0.3)) == [
         Finding("PERSON", 0, 8, 0.9),
         Finding("LOCATION", 10, 14, 0.65),
     ]
-    assert list(findings(text, words, WORDS, 0.75)) == [Finding("PERSON", 0, 3, 0.9)]
+    assert list(findings(text, words, KINDS, 0.75)) == [Finding("PERSON", 0, 3, 0.9)]
