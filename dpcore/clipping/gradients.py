@@ -26,8 +26,8 @@ _MOST_MEMORY = 1.5
 # Up to this many steps, rows with the same index are found by comparing each with each.
 _SHORT = 256
 
-# What rounding may cost the squared norm of a sum over time, the least that such a norm is taken for, and from
-# where it does not matter: in units in the last place of the squared sum of the lengths that were summed.
+# What rounding may cost the squared norm of a sum over time, the least that such a norm is taken for, and
+# from where it does not matter: in units in the last place of the squared sum of the lengths summed.
 _ROUNDING, _LEAST, _EXACT = 64, 256, 2**14
 
 # Squares above this count as infinite. Otherwise a factor so small that its square is 0 could hide that the
