@@ -17,7 +17,7 @@ test: setup
 	.venv/bin/pytest
 
 kubeflow-test: setup  ## The image and the pipeline in containers, too: needs Docker, or root and podman.
-	kubeflow/test.sh $(abspath $(WORKDIR))/containers
+	kubeflow/test.sh build/kubeflow
 
 gpu-test: setup  ## Right and quick on this machine's GPU; says so where there is none.
 	.venv/bin/pytest -rs tests/dpcore/test_gpu.py
@@ -54,8 +54,13 @@ setup: .venv/.ready
 uv:
 	@command -v $(UV) > /dev/null || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
 
+IMAGE_LOCK = $(UV) pip compile pyproject.toml --extra storage -c requirements.lock --generate-hashes --universal \
+	--python-version 3.11 --no-header --no-annotate --quiet --no-emit-package libclang
+
 lock: uv  ## After a change to the dependencies in pyproject.toml.
 	$(UV) pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-header --quiet --upgrade -o requirements.lock
+	$(IMAGE_LOCK) kubeflow/requirements-cpu.in --no-emit-package tensorflow -o kubeflow/requirements-cpu.lock
+	$(IMAGE_LOCK) kubeflow/requirements-gpu.in --override kubeflow/requirements-gpu.in -o kubeflow/requirements-gpu.lock
 
 benchmark: benchmark-peers
 	.venv/bin/python benchmarks/step.py --peers --memory

@@ -12,7 +12,7 @@ import docker.errors
 from kfp import components, local
 
 from pipelines.kubeflow.errors import StepError
-from pipelines.kubeflow.play import OnStep
+from pipelines.kubeflow.play import OUTPUT_FILE, OnStep
 from pipelines.kubeflow.specification import Specification
 
 _STARTED = re.compile(r"Executing task .*?'([^']+)'")
@@ -62,10 +62,14 @@ def play_in_containers(
     with _told(on_step, failed):
         try:
             components.load_component_from_file(str(file))(**arguments)
-        except (RuntimeError, docker.errors.DockerException) as error:
+        except (RuntimeError, ValueError, docker.errors.DockerException) as error:
             where = f"{failed[0]}: " if failed else ""
             raise StepError(f"{where}the container failed: {error}") from None
     (folder,) = set(root.iterdir()) - before
+    # kfp takes a container that is gone before it is asked how it ended for one that succeeded.
+    for step in spec.steps:
+        if not (folder / step / OUTPUT_FILE).is_file():
+            raise StepError(f"{step}: the container ended without saying what it made; kfp shows its log.")
     return folder
 
 

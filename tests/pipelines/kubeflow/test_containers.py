@@ -103,6 +103,13 @@ def test_a_container_that_fails_is_named(no_engine, small, tmp_path, monkeypatch
         play_small(small, tmp_path, [])
 
 
+def test_a_container_that_is_gone_before_it_is_asked_did_not_succeed(no_engine, small, tmp_path, monkeypatch):
+    """kfp's handler returns 0 for it."""
+    monkeypatch.setattr(docker_task_handler, "run_docker_container", lambda **kwargs: 0)
+    with pytest.raises(StepError, match="First"):
+        play_small(small, tmp_path, [])
+
+
 @pytest.mark.slow
 def test_containers_leave_what_localdagrunner_leaves(image, settings, first_run, tmp_path):
     file = tmp_path / "pipeline.yaml"
