@@ -1,6 +1,8 @@
 """Files in buckets: whole or absent, whatever happens to the wire; and no credentials in what is said."""
 
 import gzip
+import importlib
+import sys
 
 import pytest
 
@@ -189,10 +191,8 @@ def test_minio_needs_an_address(wire, monkeypatch):
 
 @pytest.mark.parametrize("library", ["fsspec", "s3fs"])
 def test_the_missing_extra_is_named(monkeypatch, library):
-    import fsspec
-    import fsspec.registry
-
-    monkeypatch.setitem(__import__("sys").modules, library, None)
-    monkeypatch.setattr(fsspec.registry, "_registry", {})
+    # The package's own name `registry` is the mapping in that module.
+    monkeypatch.setattr(importlib.import_module("fsspec.registry"), "_registry", {})
+    monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(StorageError, match=r"pip install 'tfx-privacy\[storage\]'"):
         stores.store("s3://bucket/x")
