@@ -135,4 +135,5 @@ def test_containers_leave_what_localdagrunner_leaves(image, settings, first_run,
     assert {(s.name, o.key, o.type) for s in run.steps for o in s.outputs} == {
         (s.name, o.key, o.type) for s in local.steps for o in s.outputs
     }
-    assert run.privacy_report.epsilon == pytest.approx(local.privacy_report.epsilon)
+    # How many rows are trained on depends a little on the canaries' draw, and the calibrated noise on that.
+    assert run.privacy_report.epsilon == pytest.approx(local.privacy_report.epsilon, rel=1e-3)
