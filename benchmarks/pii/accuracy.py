@@ -39,7 +39,9 @@ Find = Callable[[Sequence[str]], list[list[Span]]]
 
 
 def main(
-    part: Annotated[str, typer.Option(help="dev, unseen, or clean (texts without personal data).")] = "dev",
+    part: Annotated[
+        str, typer.Option(help="dev, unseen; clean, unseen-clean: their texts without personal data.")
+    ] = "dev",
     profile: Annotated[
         str, typer.Option(help="fast, balanced, thorough; several, with commas.")
     ] = "balanced",
@@ -57,7 +59,7 @@ def main(
     errors: Annotated[int, typer.Option(help="So many patterns of what was missed or false; dev only.")] = 0,
 ) -> None:
     """Prints precision, recall, F and leak rate by entity type and by kind of text."""
-    if errors and (part == "unseen" or (wnut_file == "test" and wnut_folder)):
+    if errors and (part.startswith("unseen") or (wnut_file == "test" and wnut_folder)):
         raise typer.BadParameter("--errors is for dev and clean: what is unseen stays unseen.")
     if baseline not in (None, PRESIDIO):
         raise typer.BadParameter(f"the baseline is {PRESIDIO}; got {baseline}.")
@@ -98,8 +100,8 @@ def main(
 
 def texts(part: str, size: int | None, seed: int) -> list[Sample]:
     """The samples of a part of the corpus."""
-    if part == "clean":
-        return corpus.clean(size or corpus.CLEAN_SIZE, seed)
+    if part in ("clean", "unseen-clean"):
+        return corpus.clean(size or corpus.CLEAN_SIZE, seed, "dev" if part == "clean" else "unseen")
     return corpus.samples(corpus.known_part(part), size or corpus.SIZE, seed)
 
 
