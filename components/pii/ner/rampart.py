@@ -1,4 +1,4 @@
-"""The neural recogniser: names, addresses and places by Rampart's token classifier."""
+"""The neural recogniser: names, places and numbers in context by Rampart's token classifier."""
 
 import threading
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The quick neural recogniser: names, addresses and places by a small network that learnt from Rampart."""
+"""The quick neural recogniser: names, places and numbers in context by a small network."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class TaggerRecognizer(EntityRecognizer):
     read sixteen words to each side. Threshold and scores are as in ``RampartRecognizer``.
 
     Args:
-      entities: of PERSON, LOCATION and ADDRESS.
+      entities: some of ``KINDS``; all of them by default.
       threshold: 0 to 1; lower finds more.
     """
 
@@ -92,7 +92,7 @@ class _Model:
         self._vectors = np.zeros((1024, self._width), np.float32)
 
     def read(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """Per text the probabilities ``[words, 4]``: none, then ``KINDS``."""
+        """Per text the probabilities ``[words, 1 + kinds]``: none, then ``KINDS``."""
         rows, vectors = self._known(texts)
 
         def run(batch: Sequence[Window]) -> np.ndarray:
