@@ -57,7 +57,8 @@ def word_model(weights: Mapping[str, np.ndarray], table: tuple[np.ndarray, float
 
 
 def sentence_model(weights: Mapping[str, np.ndarray]) -> bytes:
-    """From ``words [texts, words, width]`` and ``mask [texts, words, 1]`` to ``odds [texts, words, 1 + kinds]``."""
+    """From ``words [texts, words, width]`` and ``mask [texts, words, 1]`` to
+    ``odds [texts, words, 1 + kinds]``."""
     graph = _Graph(weights)
     graph.add("Mul", ["words", "mask"], "hidden.0")
     for block, dilation in enumerate(weights["dilations"].tolist()):
