@@ -10,8 +10,7 @@ base=localhost/debian-python:3.11
 if ! podman image exists "$base"; then
   root=$(mktemp -d)
   trap 'rm -rf "$root"' EXIT
-  debootstrap --variant=minbase --include=python3.11,python3.11-venv,ca-certificates bookworm "$root"
-  ln -sf python3.11 "$root/usr/bin/python3"
+  debootstrap --variant=minbase --include=python3-venv,ca-certificates bookworm "$root"
   rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/* "$root"/usr/share/man/* \
     "$root"/usr/share/locale/*
   tar -C "$root" -c . | podman import - "$base"
