@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.pii import corpus, wnut
+from benchmarks.pii import corpus, labelled, wnut
 from benchmarks.pii.corpus import Sample
 from benchmarks.pii.scores import MIN_IOU, Counts, Scores, Span, compared, score, trimmed
 from components.pii.detector import MODEL, detector
@@ -52,6 +52,9 @@ def main(
     ] = None,
     wnut_file: Annotated[str, typer.Option(help="train, dev, or test.")] = "test",
     locations: Annotated[bool, typer.Option("--locations", help="With --wnut: its locations too.")] = False,
+    file: Annotated[
+        Path | None, typer.Option(help="Labelled texts instead, as JSON: see benchmarks/pii/labelled.py.")
+    ] = None,
     threshold: Annotated[float, typer.Option(help="Findings below it do not count.")] = 0.4,
     size: Annotated[int | None, typer.Option(help="How many texts.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed, other texts.")] = 0,
@@ -67,6 +70,9 @@ def main(
         samples = wnut.read(wnut_folder, wnut_file)[:size]
         entities = frozenset({"PERSON", "LOCATION"} if locations else {"PERSON"})
         title = f"WNUT-17 {wnut_file}"
+    elif file:
+        samples, entities = labelled.read(file)[:size], frozenset(DEFAULT_ENTITIES)
+        title = f"{file.name}, {len(samples):,} texts"
     else:
         samples = texts(part, size, seed)
         entities = frozenset(DEFAULT_ENTITIES)

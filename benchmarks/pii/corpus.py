@@ -189,7 +189,8 @@ def main(
 ) -> None:
     """Writes a part of the corpus as JSON lines: text, spans, kind, language."""
     made = clean(size, seed) if part == "clean" else samples(known_part(part), size, seed)
-    lines = "".join(json.dumps(sample._asdict(), ensure_ascii=False) + "\n" for sample in made)
+    rows = [sample._asdict() | {"spans": [span._asdict() for span in sample.spans]} for sample in made]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if file:
         file.write_text(lines, encoding="utf-8")
     else:
