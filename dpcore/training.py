@@ -8,14 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dpcore.accounting import calibrate_noise
+from dpcore.charging import StepCharges
 from dpcore.clipping import ClippedGradients, Method, is_example, rehearse
 from dpcore.config import DpSgdConfig
 from dpcore.data import split_validation, training_arrays
 from dpcore.errors import ConfigError, NotPrivateError, NotSupportedError
-from dpcore.ledger import Charge, Ledger
+from dpcore.ledger import Ledger
 from dpcore.losses import ExampleLosses, check_loss
 from dpcore.noise import ClippedSum, NoiseSource, add_gaussian_noise
+from dpcore.optimizers import apply_gradients, inner_optimizer, loss_scale, regularized
 from dpcore.precision import full_float32
 from dpcore.replicas import (
     check_agreement,
@@ -92,11 +93,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         self._session = session
         self._noise = NoiseSource.from_system() if seed is None else NoiseSource.from_seed(seed)
         self._sampling_rng = sampling_rng(seed)
-        self._noise_multiplier: float | None = config.noise_multiplier
-        self._sampler: PoissonSampler | None = None
-        self._prepaid_steps = 0
-        self._payable_steps = 0
-        self._target_is_spent = False
+        self._charges = StepCharges(config, session, seeded=self._noise.seeded)
         self._method: Method | None = None
         self._clipped = tf.function(self._clipped_gradients, reduce_retracing=True)
         if hasattr(model, "output_names"):
@@ -111,7 +108,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
     @property
     def noise_multiplier(self) -> float | None:
         """The configured noise, or the calibrated one once ``fit`` has started."""
-        return self._noise_multiplier
+        return self._charges.noise_multiplier
 
     def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
         return self.inner(inputs, training=training, **kwargs)
@@ -202,9 +199,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         steps_per_epoch = steps_per_epoch or sampler.steps_per_epoch
         # Keras completes the last execution of an epoch, so an epoch may have more steps than were asked for.
         executed = -(-steps_per_epoch // self.steps_per_execution) * self.steps_per_execution
-        self._prepare_charges(sampler, executed, executed * (epochs - initial_epoch))
+        self._charges.begin(sampler, steps_per_epoch=executed, steps=executed * (epochs - initial_epoch))
         try:
-            with summed_before(self._inner_optimizer):
+            with summed_before(inner_optimizer(self.optimizer)):
                 history = super().fit(
                     self._batches(arrays, sampler, (epochs, initial_epoch, steps_per_epoch)),
                     epochs=epochs,
@@ -217,7 +214,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
                     **kwargs,
                 )
         finally:
-            self._sampler = None
+            self._charges.end()
         self._check_unchanged(frozen)
         self._session.record(self.inner, self.optimizer)
         return history
@@ -230,12 +227,12 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         clipped = ClippedSum(step.sum, self._dp_config.l2_norm_clip / self._dp_config.expected_batch_size)
         add_noise = functools.partial(
             add_gaussian_noise,
-            noise_multiplier=self._noise_multiplier or 0.0,
+            noise_multiplier=self.noise_multiplier or 0.0,
             source=self._noise,
             jit_compile=self.jit_compile,
         )
-        gradients = noised_sum(clipped, add_noise)
-        self._apply(self._regularized(gradients))
+        variables = self.inner.trainable_variables
+        apply_gradients(self.optimizer, regularized(noised_sum(clipped, add_noise), variables), variables)
         examples = is_example(weight)
         self._loss_tracker.update_state(step.losses, sample_weight=examples)
         if self._compile_loss.metrics:
@@ -255,7 +252,7 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
         train = getattr(self, "train_function")  # noqa: B009 (set by Keras, unknown to mypy)
 
         def charged(iterator: Any) -> Any:
-            self._charge(self.steps_per_execution)
+            self._charges.pay(self.steps_per_execution)
             return train(iterator)
 
         self.train_function: Callable[[Any], Any] = charged
@@ -284,14 +281,14 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
             weight,
             l2_norm_clip=self._dp_config.l2_norm_clip,
             divisor=self._dp_config.expected_batch_size,
-            loss_scale=self._loss_scale,
+            loss_scale=loss_scale(self.optimizer, self._dp_config.expected_batch_size),
         )
 
     def _batches(self, arrays: tuple[Any, Any, Any], sampler: PoissonSampler, steps: Any) -> Any:
         """What one fit() reads: on several replicas, after all workers have agreed on it."""
         if not self._has_replicas:
             return poisson_batches(arrays, sampler, self._sampling_rng)
-        settings = self._dp_config, self._noise_multiplier, self._noise.seeded, steps
+        settings = self._dp_config, self.noise_multiplier, self._noise.seeded, steps
         check_agreement(self.distribute_strategy, settings, arrays)
         first = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:1]), arrays)
         with self.distribute_strategy.scope():
@@ -310,45 +307,12 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """As in Keras, which with replicas would take the mean of their first batches, even of words."""
         if iterator is not None and self._has_replicas:
-            if self._sampler is not None:
+            if self._charges.may_run:
                 return  # fit() has done it
             _, _, batches = next(iter(iterator))
             here = self.distribute_strategy.experimental_local_results
             iterator, data_batch = None, tf.nest.map_structure(lambda value: here(value)[0], next(batches))
         super()._maybe_symbolic_build(iterator, data_batch)
-
-    @property
-    def _loss_scale(self) -> float:
-        """A public constant. A scale that adapts to overflows would look at the data without noise.
-
-        Over the batch size, because the loss of an example is not the mean over a batch that it is in Keras.
-        """
-        optimizer = self.optimizer
-        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        scale = optimizer.initial_scale if scaled else optimizer.loss_scale_factor
-        return float(scale) / self._dp_config.expected_batch_size if scale else 1.0
-
-    @property
-    def _inner_optimizer(self) -> keras.Optimizer:
-        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
-        return self.optimizer.inner_optimizer if scaled else self.optimizer
-
-    def _apply(self, gradients: list[tf.Tensor]) -> None:
-        optimizer = self._inner_optimizer
-        if optimizer is self.optimizer and optimizer.loss_scale_factor:
-            gradients = [gradient * optimizer.loss_scale_factor for gradient in gradients]
-        optimizer.apply_gradients(zip(gradients, self.inner.trainable_variables, strict=True))
-
-    def _regularized(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        variables = self.inner.trainable_variables
-        if not any(variable.regularizer for variable in variables):
-            return gradients
-        with tf.GradientTape() as tape:
-            penalty = tf.add_n([v.regularizer(v) for v in variables if v.regularizer])
-        penalties = tape.gradient(
-            penalty, [v.value for v in variables], unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return [a + b for a, b in zip(gradients, penalties, strict=True)]
 
     def _check_compiled_for_fit(self, batch_size: int | None) -> None:
         self._assert_compile_called("fit")
@@ -363,7 +327,9 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
                 f"steps_per_execution must be 1 on several replicas; got {self.steps_per_execution}. "
                 "TensorFlow cannot loop over what is distributed."
             )
-        if self._has_replicas and isinstance(self._inner_optimizer, keras.optimizers.MultiOptimizer):
+        if self._has_replicas and isinstance(
+            inner_optimizer(self.optimizer), keras.optimizers.MultiOptimizer
+        ):
             raise NotSupportedError("MultiOptimizer is not supported on several replicas: use one optimizer.")
         if self._compile_loss is None:
             raise ConfigError("compile() needs a loss: its gradient is what is clipped.")
@@ -384,47 +350,6 @@ class PrivateModel(keras.Model):  # type: ignore[misc]
             check_model(self.inner)  # again, now that every layer knows its shapes
             check_loss(self.loss, self._compile_loss, self._example_losses, y, outputs)
             self._method = rehearse(self.inner, self._example_losses, x, y)
-
-    def _prepare_charges(self, sampler: PoissonSampler, steps_per_epoch: int, steps: int) -> None:
-        target = self._dp_config.target
-        if target is not None:
-            if self._target_is_spent:
-                raise ConfigError(
-                    f"the target epsilon={target.epsilon} is spent by one fit(). Train longer in that one, "
-                    "or give a noise_multiplier instead and watch the ledger."
-                )
-            self._noise_multiplier = calibrate_noise(
-                target_epsilon=target.epsilon,
-                target_delta=target.delta,
-                sampling_probability=sampler.sampling_probability,
-                steps=steps,
-            )
-            self._target_is_spent = True
-            self._payable_steps = steps
-        self._sampler = sampler
-        self._steps_per_charge = steps_per_epoch
-        self._prepaid_steps = 0
-
-    def _charge(self, steps: int) -> None:
-        """Pays for ``steps`` steps before they run, an epoch at a time."""
-        if self._sampler is None:
-            raise NotPrivateError("the train function runs outside fit(), on batches of unknown origin.")
-        if self._prepaid_steps < steps:
-            block = max(steps, self._steps_per_charge)
-            if self._dp_config.target is not None and block > self._payable_steps:
-                raise NotPrivateError("training goes on beyond the steps for which the noise was calibrated.")
-            self._payable_steps -= block
-            self.ledger.append(
-                Charge(
-                    event=self._sampler.event(self._noise_multiplier or 0.0),
-                    count=block,
-                    attempt=self._session.attempt,
-                    l2_norm_clip=self._dp_config.l2_norm_clip,
-                    seeded=self._noise.seeded,
-                )
-            )
-            self._prepaid_steps += block
-        self._prepaid_steps -= steps
 
     def _check_unchanged(self, before: list[Any]) -> None:
         for variable, value in zip(_state(self.inner), before, strict=True):

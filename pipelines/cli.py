@@ -4,10 +4,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 # Before anything imports TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -15,25 +13,12 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
-from components.documents import DocumentError
-from dpcore.errors import ConfigError, DpError
+from dpcore.errors import ConfigError
 from pipelines import cli_kubeflow
 from pipelines.places import Places
-
-if TYPE_CHECKING:
-    from components.pii.files import Job
+from pipelines.terminal import REFUSED, bytes_read, steps_done, told_in_words
 
 app = typer.Typer(
     help="Train on personal data with differential privacy, and prove what leaked.",
@@ -44,7 +29,6 @@ app = typer.Typer(
 app.add_typer(cli_kubeflow.app, name="kubeflow")
 
 WORKDIR = Path("work")
-REFUSED = 3
 SMALL = 2**20  # bytes for which another process does not pay
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -94,7 +78,7 @@ def run(
     from pipelines.taxi import demo
 
     console = Console()
-    with _told_in_words(console):
+    with told_in_words(console):
         places = Places(workdir.resolve(), pipeline_root, push_to)
         connection = configured(metadata, places.metadata)
         if settings_file is None:
@@ -121,8 +105,8 @@ def run(
     log = places.logs / "run.log"
     for name, plan in plans.items():
         with (
-            _told_in_words(console, log=log),
-            _progress(console, name, settings.steps(plan)) as on_step,
+            told_in_words(console, log=log),
+            steps_done(console, name, settings.steps(plan)) as on_step,
             output_to(log),
         ):
             runs[name] = run_locally(plan, places, connection=connection, on_step=on_step)
@@ -154,7 +138,7 @@ def runs(
     from pipelines.records import read
 
     console = Console()
-    with _told_in_words(console):
+    with told_in_words(console):
         connection = configured(metadata, Places(WORKDIR.resolve()).metadata)
         found = read(connection, lambda records: records.runs())
     if as_json:
@@ -180,7 +164,7 @@ def show(
         return run, records.lineage(run.model.id) if run.model else []
 
     console = Console()
-    with _told_in_words(console):
+    with told_in_words(console):
         connection = configured(metadata, Places(WORKDIR.resolve()).metadata)
         found, traced = read(connection, ask)
     lineage = display.lineage_table(traced)
@@ -206,7 +190,7 @@ def upgrade(metadata: MetadataOption = None) -> None:
     from pipelines.stores import connect
 
     console = Console()
-    with _told_in_words(console):
+    with told_in_words(console):
         connection = configured(metadata, Places(WORKDIR.resolve()).metadata)
         connect(connection, upgrade=True)
     console.print(f"Up to date: {connection}", soft_wrap=True)
@@ -224,7 +208,7 @@ def epsilon(
     from dpcore import accounting
 
     console = Console()
-    with _told_in_words(console):
+    with told_in_words(console):
         probability, steps = _poisson(examples, batch_size, epochs)
         bounds = accounting.dp_sgd_epsilon(
             sampling_probability=probability,
@@ -252,7 +236,7 @@ def noise(
     from dpcore import accounting
 
     console = Console()
-    with _told_in_words(console):
+    with told_in_words(console):
         probability, steps = _poisson(examples, batch_size, epochs)
         found = accounting.calibrate_noise(
             target_epsilon=target_epsilon, target_delta=delta, sampling_probability=probability, steps=steps
@@ -293,7 +277,7 @@ def scrub(
     from pipelines import display
 
     console = Console()
-    with _told_in_words(console):
+    with told_in_words(console):
         rules = load_policy(policy)
         key = load_key(rules)
         jobs = [
@@ -303,7 +287,7 @@ def scrub(
         if workers is None:
             workers = min(CORES, 1 + sum(job.source.stat().st_size for job in jobs) // SMALL)
         started = time.perf_counter()
-        with _rows_and_bytes(console, jobs) as progress:
+        with bytes_read(console, jobs) as progress:
             results = list(folders.run_all(jobs, rules, key, workers=workers, progress=progress))
         seconds = time.perf_counter() - started
     if any(not isinstance(report, Exception) for _, report in results):
@@ -324,81 +308,3 @@ def _poisson(examples: int, batch_size: int, epochs: float) -> tuple[float, int]
     if batch_size > examples:
         raise ConfigError(f"--batch-size must not exceed --examples; got {batch_size} and {examples}.")
     return batch_size / examples, max(1, round(epochs * -(-examples // batch_size)))
-
-
-@contextmanager
-def _told_in_words(console: Console, *, log: Path | None = None) -> Iterator[None]:
-    """Errors that a person can mend are told in their words; the rest of the story is in the log."""
-    from components.pii.errors import ScrubError
-    from components.storage.uris import StorageError
-    from pipelines.kubeflow.errors import KubeflowError
-    from pipelines.metadata import MetadataError
-    from pipelines.records import RecordError
-
-    mendable = (DpError, DocumentError, ScrubError, MetadataError, RecordError, StorageError, KubeflowError)
-    try:
-        yield
-    except mendable as error:
-        console.print(Text(f"error: {error}", style="red"), soft_wrap=True)
-        raise typer.Exit(1) from None
-    except Exception as error:
-        if log is None:
-            raise
-        import traceback
-
-        with log.open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
-        first = next(iter(str(error).strip().splitlines()), "")
-        console.print(Text(f"{type(error).__name__}: {first}", style="red"), soft_wrap=True)
-        console.print(f"The whole story is in {log}.", soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-@contextmanager
-def _rows_and_bytes(console: Console, jobs: "Sequence[Job]") -> "Iterator[Callable[[Job, int, int], None]]":
-    """A bar over the bytes of all files, with the rows so far and the time that is left."""
-    rows = dict.fromkeys((job.source for job in jobs), 0)
-    read = dict.fromkeys((job.source for job in jobs), 0)
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        DownloadColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        size = sum(job.source.stat().st_size for job in jobs)
-        task = bar.add_task("scrub", total=size, rows=0)
-
-        def progress(job: "Job", done: int, position: int) -> None:
-            rows[job.source], read[job.source] = done, position
-            bar.update(task, completed=sum(read.values()), rows=sum(rows.values()))
-
-        yield progress
-        bar.update(task, completed=size)
-
-
-@contextmanager
-def _progress(console: Console, name: str, steps: int) -> Iterator[Callable[[str, bool], None]]:
-    """A bar over the steps of a run, on the terminal that was there before output was redirected."""
-    terminal = Console(file=os.fdopen(os.dup(1), "w"), force_terminal=console.is_terminal)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=terminal) as bar:
-        task = bar.add_task(f"{name}: starting TFX", total=steps)
-
-        def on_step(step: str, done: bool) -> None:
-            if done:
-                bar.advance(task)
-            else:
-                bar.update(task, description=f"{name}: {step}")
-
-        yield on_step
-        bar.update(task, description=f"{name}: done")

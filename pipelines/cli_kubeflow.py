@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from pipelines.places import Places
+from pipelines.terminal import REFUSED, steps_done, told_in_words
 
 app = typer.Typer(
     help="The pipeline on Kubeflow Pipelines: compile it, play it here, submit it.",
@@ -48,13 +49,12 @@ def compile_(
     ),
 ) -> None:
     """Compile the pipeline for Kubeflow Pipelines 2: the same bytes for the same settings."""
-    from pipelines.cli import _told_in_words
     from pipelines.kubeflow.compile import compile_pipeline
     from pipelines.settings import load_settings
     from pipelines.taxi import demo
 
     console = Console()
-    with _told_in_words(console):
+    with told_in_words(console):
         if settings_file is not None:
             # run_fn and preprocessing_fn may stand beside the settings.
             sys.path.insert(0, str(settings_file.resolve().parent))
@@ -75,7 +75,7 @@ def run(
 ) -> None:
     """Play a compiled pipeline on this machine. Exit status: 0 pushed, 3 refused by the gate, 1 failed."""
     from components.storage.uris import is_remote
-    from pipelines import cli, display, metadata, records
+    from pipelines import display, metadata, records
     from pipelines.kubeflow import entrypoint, play, specification
     from pipelines.kubeflow.errors import KubeflowError
     from pipelines.local import output_to
@@ -83,7 +83,7 @@ def run(
     console = Console()
     places = Places(workdir.resolve())
     root, log = places.workdir / "artifacts", places.logs / "kubeflow.log"
-    with cli._told_in_words(console, log=log):
+    with told_in_words(console, log=log):
         if not here:
             raise KubeflowError(
                 "--local is missing: a cluster gets its runs by `tfx-privacy kubeflow submit`."
@@ -95,7 +95,7 @@ def run(
         connection = metadata.configured(None, places.metadata)
         secrets = spec.secrets({entrypoint.METADATA: f"sqlite:///{places.metadata}", **os.environ})
         root.mkdir(parents=True, exist_ok=True)
-        with cli._progress(console, spec.name, len(spec.steps)) as on_step, output_to(log):
+        with steps_done(console, spec.name, len(spec.steps)) as on_step, output_to(log):
             if how is How.DOCKER:
                 from pipelines.kubeflow.containers import play_in_containers
 
@@ -115,7 +115,7 @@ def run(
     console.print(f"The artifacts: {folder}", soft_wrap=True)
     console.print(f"The metadata:  {connection}", soft_wrap=True)
     console.print(f"The log:       {log}", soft_wrap=True)
-    raise typer.Exit(0 if blessed and pushed else cli.REFUSED)
+    raise typer.Exit(0 if blessed and pushed else REFUSED)
 
 
 @app.command()
@@ -129,12 +129,11 @@ def submit(
     token_file: Annotated[Path | None, typer.Option(help="Holds the token that says who asks.")] = None,
 ) -> None:
     """Upload a compiled pipeline to a Kubeflow Pipelines server and start a run."""
-    from pipelines import cli
     from pipelines.kubeflow import specification
     from pipelines.kubeflow.submit import submit as send
 
     console = Console()
-    with cli._told_in_words(console):
+    with told_in_words(console):
         run_id, page = send(
             file,
             specification.load(file),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.dp_trainer.steps import dp_sgd_steps
 from components.dp_trainer.uncharged import non_private_charge
 from components.storage.uris import parent
 from dpcore import ledger as ledgers
@@ -78,7 +79,7 @@ def metadata_properties(ledger: Ledger) -> dict[str, str | int | float]:
         "neighboring_relation": ", ".join(sorted({c.neighboring_relation.name for c in ledger.charges})),
         "privacy_unit": ", ".join(sorted({charge.privacy_unit for charge in ledger.charges})),
     }
-    steps = [c for c in ledger.charges if isinstance(c.event, dp_accounting.PoissonSampledDpEvent)]
+    steps = dp_sgd_steps(ledger)
     if steps:
         last = steps[-1]
         properties["steps"] = sum(charge.count for charge in steps)

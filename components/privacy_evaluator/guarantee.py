@@ -5,6 +5,7 @@ from typing import Any
 
 import dp_accounting
 
+from components.dp_trainer.steps import dp_sgd_steps
 from components.privacy_evaluator.report import Declaration, Guarantee, Mechanism, to_epsilon
 from dpcore import accounting, ledger
 from dpcore.errors import DpError
@@ -82,13 +83,10 @@ def _facts(found: Ledger, target_delta: float) -> dict[str, Any]:
 
 def _mechanisms(found: Ledger) -> tuple[Mechanism, ...]:
     steps: dict[tuple[float, float, float | None], int] = {}
-    for charge in found.charges:
+    for charge in dp_sgd_steps(found):
         event = charge.event
-        if isinstance(event, dp_accounting.PoissonSampledDpEvent) and isinstance(
-            event.event, dp_accounting.GaussianDpEvent
-        ):
-            key = (event.sampling_probability, event.event.noise_multiplier, charge.l2_norm_clip)
-            steps[key] = steps.get(key, 0) + charge.count
+        key = (event.sampling_probability, event.event.noise_multiplier, charge.l2_norm_clip)
+        steps[key] = steps.get(key, 0) + charge.count
     return tuple(
         Mechanism(steps=count, sampling_probability=q, noise_multiplier=noise, l2_norm_clip=clip)
         for (q, noise, clip), count in steps.items()

@@ -67,8 +67,11 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
                 source=exec_properties[standard_component_specs.INPUT_BASE_KEY],
                 dead_letters=os.path.join(kept, DEAD_LETTER_FILE),
             )
-        except ScrubError:
-            _keep(artifact.uri, kept)
+        except ScrubError as refusal:
+            try:
+                _keep(artifact.uri, kept)
+            except OSError as error:
+                raise type(refusal)(f"{refusal} The report could not be kept: {error}") from None
             raise
         _describe(artifact, report)
 

@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from pipelines.kubeflow import parameters
-from pipelines.kubeflow.errors import KubeflowError, StepError
+from pipelines.kubeflow.errors import StepError
 
 if TYPE_CHECKING:
     from pipelines.kubeflow.handover import Handover
@@ -31,14 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run_step(sys.argv[1:] if argv is None else argv)
     except Exception as error:
-        from components.documents import DocumentError
-        from components.pii.errors import ScrubError
-        from components.storage.uris import StorageError
-        from dpcore.errors import DpError
-        from pipelines.metadata import MetadataError
+        from pipelines.errors import mendable
 
-        mendable = (DocumentError, ScrubError, DpError, StorageError, MetadataError, KubeflowError)
-        if not isinstance(error, mendable):
+        if not isinstance(error, mendable()):
             raise
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1

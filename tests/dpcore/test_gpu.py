@@ -64,9 +64,9 @@ def test_no_example_adds_more_than_the_clip_where_terms_cancel(jit_compile):
 @BOTH
 def test_noise_on_the_gpu_is_normal_and_the_test_would_notice_if_not(jit_compile):
     sample = test_noise.noise(NoiseSource.from_system(), 2.0, 1.1, jit_compile=jit_compile)
-    assert test_noise.p_value(sample, 2.2) > 1e-7
+    assert test_noise.p_value(sample, 2.2) > test_noise.CHANCE
     for wrong in (0.95, 1.05):
-        assert test_noise.p_value(wrong * sample, 2.2) < 1e-7
+        assert test_noise.p_value(wrong * sample, 2.2) < test_noise.CHANCE
 
 
 def fitted(device, noise_multiplier=0.0, **compiled):

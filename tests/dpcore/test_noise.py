@@ -14,6 +14,9 @@ from dpcore.errors import ConfigError, NotSupportedError
 from dpcore.noise import ClippedSum, NoiseSource, add_gaussian_noise
 
 SIZE = 200_000
+# What the system draws is never the same: so seldom may one of the tens of numbers that a test looks at be
+# wrong by chance.
+CHANCE = 1e-9
 BOTH_ROADS = pytest.mark.parametrize("jit_compile", [False, True], ids=["aes", "xla"])
 
 
@@ -95,16 +98,16 @@ def test_noise_is_normal_with_clip_times_multiplier_and_the_test_would_notice_if
 
 @BOTH_ROADS
 def test_noise_from_the_system_is_normal(jit_compile):
-    assert p_value(noise(NoiseSource.from_system(), jit_compile=jit_compile), 1.0) > 1e-7
+    assert p_value(noise(NoiseSource.from_system(), jit_compile=jit_compile), 1.0) > CHANCE
 
 
 def test_twenty_million_draws_are_normal_to_the_tails_and_a_short_tail_would_be_noticed():
     sample = normals(20_000_000)
     bounds = (2, 3, 4, 4.5, 5, 5.5)
     assert np.isfinite(sample).all()
-    assert p_value(sample, 1.0, bounds) > 1e-7
-    assert p_value(sample, 1.002, bounds) < 1e-7, "six deviations of twelve are left if chance is at its worst"
-    assert tail_p_value(np.clip(sample, -4.5, 4.5), bounds) < 1e-7
+    assert p_value(sample, 1.0, bounds) > CHANCE
+    assert p_value(sample, 1.002, bounds) < CHANCE, "twelve deviations, of which six are asked for"
+    assert tail_p_value(np.clip(sample, -4.5, 4.5), bounds) < CHANCE
 
 
 @BOX_MULLERS
@@ -208,7 +211,7 @@ def test_every_turn_of_a_loop_in_a_graph_and_every_call_draws_anew(jit_compile):
             draws = draws.write(2 * turn, draw()).write(2 * turn + 1, draw())
         return draws.stack()
 
-    assert len(np.unique([steps(), steps()])) == 48
+    assert len(np.unique(np.concatenate([steps(), steps()]), axis=0)) == 12
 
 
 def test_xla_without_jit_compile_fails_instead_of_using_other_noise():
@@ -264,7 +267,7 @@ def test_normals_are_made_of_the_keystream_and_every_bit_is_used_once():
 @pytest.mark.parametrize("shapes", [[[]], [[], [3], [2, 1, 2]], [[0], [1]], [[noise_module._PAIRS * 2 + 1]]])
 def test_one_draw_serves_variables_of_any_shape(shapes):
     keys = []
-    source = NoiseSource.from_system()
+    source = NoiseSource.from_seed(1)  # of so many draws from the system one is 0 every two thousand times
     counted = NoiseSource(lambda: keys.append(source.next_key()) or keys[-1], source.generator, seeded=False)
     values = [tf.zeros(shape) for shape in shapes]
     noised = add_gaussian_noise(ClippedSum(values, 1.0), noise_multiplier=1.0, source=counted)

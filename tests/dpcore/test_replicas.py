@@ -120,17 +120,15 @@ def random_layers(strategy):
     return found(fitted, history) | {"predicted": fitted.predict(X, verbose=0).shape}
 
 
-def devices(path, count):
+def devices(path):
     cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(count))
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(int(count))])
-    if int(count) == 3:
-        save(path, {"whole": without_noise(strategy), "noise": noise_alone(strategy)})
-        return
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(3)])
     save(
         path,
         {
             "whole": without_noise(strategy),
+            "noise": noise_alone(strategy),
             "poisson": without_noise(strategy, expected=EXPECTED, steps=1, jit_compile=True),
             "refusals": refusals(strategy),
             "random layers": random_layers(strategy),
@@ -194,7 +192,7 @@ def cluster(index, ports):
 @pytest.fixture(scope="module", autouse=True)
 def processes(tmp_path_factory):
     folder, ports = tmp_path_factory.mktemp("replicas"), free_ports(2)
-    started = {f"devices {i}": run("devices", folder / f"devices {i}", i) for i in (2, 3)} | {
+    started = {"devices": run("devices", folder / "devices")} | {
         f"worker {i}": run("worker", folder / f"worker {i}", 1, TF_CONFIG=cluster(i, ports)) for i in (0, 1)
     }
     yield started, folder
@@ -227,15 +225,9 @@ def one():
 
 
 @pytest.fixture(scope="module")
-def two(results):
-    found, code, errors = results("devices 2")
-    assert code == 0, errors
-    return found
-
-
-@pytest.fixture(scope="module")
 def three(results):
-    found, code, errors = results("devices 3")
+    """What three devices make of it. Workers are two."""
+    found, code, errors = results("devices")
     assert code == 0, errors
     return found
 
@@ -304,11 +296,10 @@ def test_workers_that_would_each_train_a_model_of_their_own_are_refused(monkeypa
 # --- several devices --------------------------------------------------------------------------------------
 
 
-def test_several_devices_train_as_one(one, two, three):
+def test_several_devices_train_as_one(one, three):
     assert one["charges"] == [(3, True), (3, True)]
-    for several in (two["whole"], three["whole"]):
-        assert_trained_alike(several, one)
-        assert several["same"], "every device has the same weights and optimizer"
+    assert_trained_alike(three["whole"], one)
+    assert three["whole"]["same"], "every device has the same weights and optimizer"
 
 
 def assert_trained_alike(several, one):
@@ -320,7 +311,7 @@ def assert_trained_alike(several, one):
         assert several["history"][metric] == pytest.approx(values, rel=1e-4), metric
 
 
-def test_the_batch_is_one_poisson_sample_of_all_examples(two):
+def test_the_batch_is_one_poisson_sample_of_all_examples(three):
     rng = sampling_rng(int.from_bytes(sampling_rng(5).bytes(32)))
     sampler = PoissonSampler(num_examples=EXAMPLES, expected_batch_size=EXPECTED)
     model, momentum = perceptron(), 0.0
@@ -331,8 +322,8 @@ def test_the_batch_is_one_poisson_sample_of_all_examples(two):
         gradient *= 0.05 / max(0.05, np.linalg.norm(gradient))
         momentum = 0.9 * momentum - 0.1 * gradient
         unflat(model, models.flat(model.get_weights()) + momentum)
-    np.testing.assert_allclose(two["poisson"]["weights"], models.flat(model.get_weights()), atol=1e-6)
-    assert two["poisson"]["charges"] == [(1, True), (1, True)]
+    np.testing.assert_allclose(three["poisson"]["weights"], models.flat(model.get_weights()), atol=1e-6)
+    assert three["poisson"]["charges"] == [(1, True), (1, True)]
 
 
 def unflat(model, values):
@@ -345,14 +336,14 @@ def test_noise_is_added_once_for_all_devices(three):
     assert_is_noise_of_one_step_each(three["noise"])
 
 
-def test_random_layers_are_trained_on_several_devices(two):
-    assert [count for count, _ in two["random layers"]["charges"]] == [7, 7]
-    assert np.isfinite(two["random layers"]["weights"]).all()
-    assert two["random layers"]["predicted"] == (EXAMPLES, 1)
+def test_random_layers_are_trained_on_several_devices(three):
+    assert [count for count, _ in three["random layers"]["charges"]] == [7, 7]
+    assert np.isfinite(three["random layers"]["weights"]).all()
+    assert three["random layers"]["predicted"] == (EXAMPLES, 1)
 
 
-def test_what_was_made_for_other_devices_is_refused_before_any_charge(two):
-    refused = two["refusals"]
+def test_what_was_made_for_other_devices_is_refused_before_any_charge(three):
+    refused = three["refusals"]
     for name in ("model", "optimizer", "wrapper"):
         assert "ConfigError" in refused[name][0], name
         assert "in one `with strategy.scope():`" in refused[name][0], name
@@ -364,10 +355,10 @@ def test_what_was_made_for_other_devices_is_refused_before_any_charge(two):
 # --- several processes ------------------------------------------------------------------------------------
 
 
-def test_several_workers_train_as_one_process(one, two, workers):
+def test_several_workers_train_as_one_process(one, three, workers):
     for work in workers:
         assert_trained_alike(work["whole"], one)
-        np.testing.assert_allclose(work["poisson"]["weights"], two["poisson"]["weights"], atol=1e-6)
+        np.testing.assert_allclose(work["poisson"]["weights"], three["poisson"]["weights"], atol=1e-6)
     np.testing.assert_array_equal(workers[0]["whole"]["weights"], workers[1]["whole"]["weights"])
 
 

@@ -185,7 +185,7 @@ def test_a_target_is_used_up_but_never_exceeded_and_only_once():
 def test_no_step_is_taken_beyond_those_that_the_target_was_calibrated_for():
     class GoesOn(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            self.model._charge(1)
+            self.model._charges.pay(1)
 
     fitted = private(target=PrivacyTarget(epsilon=2.0, delta=1e-3))
     with pytest.raises(NotPrivateError, match="beyond the steps for which the noise was calibrated"):

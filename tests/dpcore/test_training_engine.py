@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from dpcore import DpSgdConfig, PrivateModel
+from dpcore.optimizers import loss_scale
 from tests.dpcore.clipping import models
 
 EXAMPLES = 24
@@ -84,7 +85,7 @@ def test_the_loss_scale_is_a_constant_and_its_inverse_is_taken():
         np.testing.assert_allclose(
             models.flat(private.inner.weights), models.flat(exact.inner.weights), atol=1e-6
         )
-        assert private._loss_scale in (2.0**15 / 8, 64.0 / 8)
+        assert loss_scale(private.optimizer, expected_batch_size=8) in (2.0**15 / 8, 64.0 / 8)
 
 
 def test_the_losses_of_several_outputs_add_up_and_do_not_see_the_padding():

@@ -11,16 +11,8 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 
 from components import ScrubbingExampleGen
+from tests.scrub_policy import POLICY
 
-POLICY = """
-key: {env: TEST_PSEUDONYM_KEY}
-profile: fast
-max_malformed_share: 0.5
-columns:
-  rider: pseudonymize
-  note: detect
-  fare: {action: keep, type: float}
-"""
 # 2,000 rows, every hundredth of them malformed.
 ROWS = [
     "short" if number % 100 == 0 else f"r{number % 20},call 312-555-{number:04d},{number}.5"

@@ -9,13 +9,14 @@ from pipelines.settings import LOCAL_BEAM, load_settings
 from pipelines.taxi import demo
 from tests.kubeflow import scrubbing
 from tests.portable import portable
+from tests.scrub_policy import KEY
 
 
 @pytest.mark.slow
 def test_rows_scrubbed_on_a_worker_pool_are_those_scrubbed_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TEST_PSEUDONYM_KEY", "a key of more than sixteen bytes")
+    monkeypatch.setenv("TEST_PSEUDONYM_KEY", KEY)
     scrubbing.write_rows(tmp_path)
     with portable(tmp_path) as (options, _):
         file = tmp_path / "settings.yaml"

@@ -9,13 +9,13 @@ import pytest
 
 from tests.kubeflow import scrubbing
 from tests.portable import answers, free_port, options, portable, wait
+from tests.scrub_policy import KEY
 
 IMAGE = os.environ.get("TFX_PRIVACY_IMAGE", "")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not IMAGE, reason="no image: run `make kubeflow-test`"),
 ]
-KEY = "a key of more than sixteen bytes"
 # As the pods of the manifests: no rights, nothing to write to but /tmp, and no network.
 LOCKED = {
     "read_only": True,

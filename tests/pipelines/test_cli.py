@@ -1,6 +1,7 @@
 """The command line, as a person types it."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines import cli
+from pipelines.metadata import sqlite
+from pipelines.records import open_store
 from pipelines.taxi import data, demo
 
 KEY = "of no use but in tests " * 2
@@ -129,11 +132,18 @@ def test_contradicting_options_are_refused(invoke, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_settings_file_with_its_model_beside_it(first_run, invoke, tmp_path, settings, places):
+def test_a_settings_file_with_its_model_beside_it_and_without_privacy_the_gate_refuses(
+    first_run, invoke, tmp_path, settings, places
+):
     own = _own_settings(tmp_path, settings.input)
     output = invoke("run", own, "--workdir", places.workdir, "--no-privacy", "--epochs", 1, exit_code=3)
     assert "REFUSED" in output
     assert re.search(r"ScrubbingExampleGen +cached", output)
+    run = open_store(sqlite(places.metadata)).run("latest")
+    assert run.privacy_report.epsilon == "infinite"
+    assert run.recomputed_epsilon(1e-5) == math.inf
+    assert not run.blessed
+    assert run.pushed_to is None
 
 
 def _own_settings(directory, rows):

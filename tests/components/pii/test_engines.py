@@ -16,16 +16,7 @@ from components.pii.report import make_report
 from components.pii.sources import csv_rows
 from components.pii.transform import EXAMPLES, ScrubFiles, read_tally
 from tests.portable import portable, wait
-
-POLICY = """
-key: {env: TEST_PSEUDONYM_KEY}
-profile: fast
-max_malformed_share: 0.5
-columns:
-  rider: pseudonymize
-  note: detect
-  fare: {action: keep, type: float}
-"""
+from tests.scrub_policy import KEY, POLICY
 
 
 @pytest.fixture
@@ -68,7 +59,7 @@ def _check(result: PipelineResult, out: Path, expected: Counter[bytes]) -> None:
 @pytest.fixture(scope="module")
 def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Counter[bytes]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TEST_PSEUDONYM_KEY", "a key of more than sixteen bytes")
+        patch.setenv("TEST_PSEUDONYM_KEY", KEY)
         out = tmp_path_factory.mktemp("out")
         _start(folder, out, "--runner=FnApiRunner").wait_until_finish()
     records = _records(out)

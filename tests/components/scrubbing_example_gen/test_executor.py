@@ -27,6 +27,7 @@ from components.pii.errors import (
 )
 from components.pii.report import Report, engine_versions
 from components.scrubbing_example_gen.executor import Executor
+from components.storage import staging
 from dpcore import ledger, randomized_response
 
 KEY = "a key of more than sixteen bytes"
@@ -180,6 +181,19 @@ def test_too_many_malformed_rows_stop_the_run_and_the_dead_letters_stay(trips: P
         "wrong type in column fare",
         "short row",
     ]
+
+
+def test_a_refusal_is_told_even_where_the_dead_letters_cannot_be_kept(
+    trips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a pod that may not write to the bucket itself."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    _write(trips, [*ROWS[:2], "r1,Quinn Ito,x,Quinn", "r1,Quinn Ito"])
+    with (
+        staging.mounted({f"{trips.parent}/": "minio://bucket/"}),
+        pytest.raises(TooManyRejectedError, match=r"2 of 4 rows .* could not be kept: .*AWS_ENDPOINT"),
+    ):
+        _do(trips)
 
 
 def test_no_rows_stop_the_run(trips: Path) -> None:

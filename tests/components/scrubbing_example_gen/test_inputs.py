@@ -16,22 +16,14 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components import ScrubbingExampleGen
 from components.pii.errors import RowsLostError
+from tests.scrub_policy import KEY, POLICY
 
 Split = example_gen_pb2.Input.Split
-POLICY = """
-key: {env: TEST_PSEUDONYM_KEY}
-profile: fast
-max_malformed_share: 0.5
-columns:
-  rider: pseudonymize
-  note: detect
-  fare: {action: keep, type: float}
-"""
 
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TEST_PSEUDONYM_KEY", "a key of more than sixteen bytes")
+    monkeypatch.setenv("TEST_PSEUDONYM_KEY", KEY)
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def fake_gcs():
 def running(command, port):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 40
+        until = time.monotonic() + 180  # On a machine that is busy.
         while not answers(port):
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{command[0]} did not come up.")

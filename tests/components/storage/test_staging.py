@@ -7,6 +7,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import standard_artifacts
 
 from components.artifacts import PrivacyLedger
+from components.scrubbing_example_gen.executor import DEAD_LETTER_FILE, _keep
 from components.storage import staging, stores
 from components.storage.uris import StorageError
 
@@ -108,3 +109,12 @@ def test_a_launcher_s_mounts_lead_back_and_nothing_counts_as_published_before_it
     assert staging.origin("/minio/b/root/ledger") == "/minio/b/root/ledger"
     staging.when_published(lambda: acts.append(1))
     assert acts == [1]
+
+
+def test_what_is_kept_of_a_refused_scrub_is_in_the_bucket_before_the_machine_is_gone(bucket, tmp_path):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / DEAD_LETTER_FILE).write_text("line 62: short row")
+    with staging.mounted({f"{tmp_path}/": f"{bucket}/"}):
+        _keep(f"{tmp_path}/7", staging.origin(f"{tmp_path}/7.refused"))
+    kept = stores.open_input(f"{bucket}/7.refused/{DEAD_LETTER_FILE}")
+    assert kept.read() == b"line 62: short row"

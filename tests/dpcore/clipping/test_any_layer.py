@@ -139,18 +139,6 @@ def test_a_subclass_that_only_takes_other_arguments_keeps_the_rule():
         check(model_of(lambda x: Named(3, note="mine")(x), (4,)))
 
 
-def test_attention_by_hand_does_not_break_the_process():
-    """In a process of its own: tf.vectorized_map ends it with a segmentation fault."""
-    code = (
-        "import numpy as np, tensorflow as tf\n"
-        "from tests.dpcore.clipping.test_any_layer import *\n"
-        "model = model_of(lambda x: Attention()(x), (37, 30))\n"
-        "check(model, inputs_of(model, 16), rtol=1e-3)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
 class Dithered(layers.Layer):
     def __init__(self, seeds):
         super().__init__()
@@ -233,3 +221,23 @@ def test_the_layer_is_as_it_was_afterwards():
     assert (set(vars(layer)), layer.gate.value) == before
     randomize(model)
     np.testing.assert_array_equal(layer.gate, layer.gate.value)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone():
+    """A process of its own, started first and asked last: it runs beside the other tests."""
+    code = (
+        "from tests.dpcore.clipping.test_any_layer import *\n"
+        "model = model_of(lambda x: Attention()(x), (37, 30))\n"
+        "check(model, inputs_of(model, 16), rtol=1e-3)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_attention_by_hand_does_not_break_the_process(alone):
+    """tf.vectorized_map ends it with a segmentation fault."""
+    _, errors = alone.communicate()
+    assert alone.returncode == 0, errors[-2000:]

@@ -249,8 +249,8 @@ def test_a_restart_of_the_server_between_and_during_the_records(server):
     record(connection, task("running", outputs=outputs))
     server.stop()
     again = threading.Timer(2.0, server.start)
-    again.start()
     started = time.monotonic()
+    again.start()
     try:
         record(connection, task("complete", outputs=outputs))
     finally:
