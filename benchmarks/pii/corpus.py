@@ -84,12 +84,20 @@ def fill(
     pieces = list(_expanded(template.text, scene))
     if style:
         pieces = _styled(pieces, template.kind, rng)
-    text, spans = "", []
+    text, spans = "", list[Span]()
     for piece in pieces:
         if piece.entity_type:
-            spans.append(Span(len(text), len(text) + len(piece.text), piece.entity_type))
+            span = Span(len(text), len(text) + len(piece.text), piece.entity_type)
+            if spans and _are_one_name(text, spans[-1], span):
+                span = span._replace(start=spans.pop().start)
+            spans.append(span)
         text += piece.text
     return Sample(text, tuple(spans), template.kind, template.language)
+
+
+def _are_one_name(text: str, first: Span, second: Span) -> bool:
+    """Whether only a space stands between a first and a last name."""
+    return first.entity_type == second.entity_type == "PERSON" and text[first.end :] == " "
 
 
 @cache

@@ -86,7 +86,7 @@ class Detector:
           RecognizerFailedError: a recogniser raised; the message holds nothing of any text.
         """
         readable = [normalize(text) for text in texts]
-        found = [merge(self.find_patterns(one.text, self._threshold)) for one in readable]
+        found = [*map(merge, self._find_patterns([one.text for one in readable], self._threshold))]
         if self._readers:
             found = self._add_names([one.text for one in readable], found)
         made: Sequence[Sequence[Finding]] = known or [()] * len(texts)
@@ -97,9 +97,7 @@ class Detector:
 
     def find_patterns(self, text: str, score_threshold: float) -> list[Finding]:
         """What the patterns alone find, unmerged. Cheap: no language model."""
-        if not self._patterns:
-            return []
-        return self._allowed(text, _guarded(partial(find_all, text, self._patterns, score_threshold)))
+        return self._find_patterns([text], score_threshold)[0]
 
     def residual(self, scrubbed: str) -> list[Finding]:
         """What the patterns find in a text that was scrubbed, at a lower threshold, labels apart."""
@@ -110,6 +108,10 @@ class Detector:
             for finding in merge(self.find_patterns(scrubbed, threshold))
             if not any(start <= finding.start and finding.end <= end for start, end in labels)
         ]
+
+    def _find_patterns(self, texts: Sequence[str], score_threshold: float) -> list[list[Finding]]:
+        found = _guarded(partial(find_all, texts, self._patterns, score_threshold))
+        return [self._allowed(text, findings) for text, findings in zip(texts, found, strict=True)]
 
     def _finished(self, text: str, findings: list[Finding]) -> list[Finding]:
         names = {text[one.start : one.end] for one in findings if one.entity_type == "PERSON"}
@@ -137,7 +139,7 @@ class Detector:
         read = self._read
         names = {sentence: read[sentence] for sentence in sentences if sentence in read}
         for sentence in sentences - names.keys():
-            if not _LETTER.search(_LABEL.sub("", sentence)):
+            if not _LETTER.search(_LABEL.sub("", sentence) if "<" in sentence else sentence):
                 names[sentence] = []
         new = sorted(sentences - names.keys())
         made: list[list[Finding]] = [[] for _ in new]

@@ -11,6 +11,9 @@ _BEFORE_SURNAME = regex.compile(r"(?:\A|[\n\t:|>\"'(;]\s?|\b(?i:dear)\s)\Z")
 _AFTER_GIVEN = regex.compile(r"(?!\s?,|\s(?:and|or|und|et|y|e|&)\b)")
 _WITHIN_ADDRESS = regex.compile(r"(?:,|\s?[-\u2013/])?\s{0,2}")
 
+# What a network finds has at least 0.5; a name repeated, which no network judged, has less.
+_JUDGED, _DOUBTED, _SURE = 0.5, 0.7, 0.9
+
 
 class Finding(NamedTuple):
     """A span of characters, ``text[start:end]``, of one entity type. It never holds the text itself."""
@@ -43,6 +46,16 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
     return merged
 
 
+def are_unlike(first: Finding, second: Finding) -> bool:
+    """Whether one is surely a name, and the other a word that only may be one: not parts of one name."""
+    scores = first.score, second.score
+    return (
+        first.entity_type == second.entity_type == "PERSON"
+        and _JUDGED <= min(scores) < _DOUBTED
+        and max(scores) > _SURE
+    )
+
+
 def joined(text: str, merged: Sequence[Finding]) -> list[Finding]:
     """One finding where several are one thing: names of a person with only a space between them, "Ruiz, Ana"
     where a line, a label or "Dear" begins with it, and the parts of an address (a street, its town, its
@@ -61,7 +74,7 @@ def joined(text: str, merged: Sequence[Finding]) -> list[Finding]:
 def _are_one(text: str, first: Finding, second: Finding) -> bool:
     kinds, between = (first.entity_type, second.entity_type), text[first.end : second.start]
     if kinds == ("PERSON", "PERSON"):
-        return _BETWEEN_NAMES.fullmatch(between) is not None or (
+        return (_BETWEEN_NAMES.fullmatch(between) is not None and not are_unlike(first, second)) or (
             between == ", " and _is_surname_first(text, first, second)
         )
     if "ADDRESS" in kinds and set(kinds) <= set(_PLACES):

@@ -43,7 +43,8 @@ _MARKUP = regex.compile(
     r"(?:\s(?P<attributes>[^<>]{0,500}+))?/?>|<!--(?P<attributes>[^<>]{0,100}?)-->)"
     rf"|(?P<block></?(?i:{_BLOCK})(?:\s(?P<attributes>[^<>]{{0,500}}+))?/?>)"
 )
-_TELLING = regex.compile(r"@|//|[0-9]{4}|mailto|tel:")
+# What a reader is told of a tag: an address, a number, a text in its attributes.
+_TELLING = regex.compile(r"@|//|[0-9]{4}|mailto|tel:|\b(?i:alt|aria-label|content|title|value)\s?=")
 _COLOUR = regex.compile(r"#[0-9a-fA-F]{3,8}\b")
 
 

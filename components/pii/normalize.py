@@ -18,6 +18,7 @@ import regex
 
 from components.pii.findings import Finding
 from components.pii.markup import Edit, controls, emphasis, escapes, markup
+from components.pii.recognizers.sieve import Sieve
 
 
 class _Pass:
@@ -71,12 +72,6 @@ class Normalized(NamedTuple):
         return finding._replace(start=start, end=end)
 
 
-_ASCII_MARK = re.compile(
-    r"[&<*_~`\[({@\x00-\x08\x0b\x0c\x0e-\x1f\x7f\\%|•]|[0-9][ ._/,-]{1,3}[0-9][ ._/,-]{1,3}[0-9][ ._/,-]"
-    r"|[0-9]{3}[^0-9A-Za-z]{1,3}[0-9]{2,4}[^0-9A-Za-z]{1,3}[0-9]{4}|=(?:\r?\n|2D|2E|[24]0[A-Za-z])"
-    r"|\b[A-Za-z] [A-Za-z] [A-Za-z] "
-)
-_SPOKEN = re.compile(r"[ -](?:dot|at)[ -]", re.IGNORECASE)
 # In ASCII only these need more than a look: a control character, an entity, a tag, emphasis, an escape, lone
 # letters or digits in a row, groups of digits with something odd between them, "at" for "@".
 _ASCII_SUSPECT = re.compile(
@@ -88,6 +83,7 @@ _ASCII_SUSPECT = re.compile(
     r"|(?<!\w)[A-Za-z](?: [A-Za-z](?!\w)){3}"
     r"|[\[({]\s?(?i:at|dot|@)\s?[\])}]|\s(?i:dot)\s|\w @|@ \w|\s(?i:at)\s[a-z0-9-]{1,63}\.[a-z]"
 )
+_SIEVE = Sieve([_ASCII_SUSPECT.pattern])
 
 
 def normalize(text: str) -> Normalized:
@@ -100,9 +96,7 @@ def normalize(text: str) -> Normalized:
     and spelt-out e-mail addresses. A text that is written backwards is read both ways. Base64 is left as it
     is: see :func:`looks_encoded`.
     """
-    if text.isascii() and not (
-        (_ASCII_MARK.search(text) or _SPOKEN.search(text)) and _ASCII_SUSPECT.search(text)
-    ):
+    if text.isascii() and not (_SIEVE.passing(text.encode()) and _ASCII_SUSPECT.search(text)):
         return Normalized(text)
     passes: list[_Pass] = []
     for find_edits in _PASSES:

@@ -1,12 +1,11 @@
 """What ``make_data.py`` wrote, on the device that trains; needs PyTorch and NumPy only."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 UNSURE = 255
 LONGEST = 160
@@ -55,50 +54,3 @@ def cut(sizes: Tensor) -> Tensor:
     """How much is left out at the beginning of each sentence: of one in seven up to half."""
     first = (torch.rand(len(sizes), device=sizes.device) * sizes * 0.5).long()
     return first * (torch.rand(len(sizes), device=sizes.device) < 0.15)
-
-
-class Average:
-    """A running average of a model's weights."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self._decay, self._steps = decay, 0
-        self._own = [weight.detach().clone() for weight in model.parameters()]
-        self._kept, self._best = self._own, 0.0
-
-    @torch.no_grad()
-    def add(self, model: nn.Module) -> None:
-        self._steps += 1
-        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        torch._foreach_lerp_(self._own, list(model.parameters()), 1 - decay)
-
-    @torch.no_grad()
-    def restore(self, model: nn.Module) -> None:
-        """Gives the model the average."""
-        for weight, own in zip(model.parameters(), self._own, strict=True):
-            weight.copy_(own)
-
-    def keep_if_best(self, score: float) -> None:
-        """Remembers the average as it is now, if no score so far was better."""
-        if score > self._best:
-            self._best, self._kept = score, [own.clone() for own in self._own]
-
-    def restore_best(self, model: nn.Module) -> None:
-        """Gives the model the average that was remembered."""
-        self._own = self._kept
-        self.restore(model)
-
-    @contextmanager
-    def in_place_of(self, model: nn.Module) -> Iterator[None]:
-        """The model has the average, until it is left."""
-        before = [weight.detach().clone() for weight in model.parameters()]
-        self.restore(model)
-        yield
-        with torch.no_grad():
-            for weight, own in zip(model.parameters(), before, strict=True):
-                weight.copy_(own)
-
-
-def scored(counts: np.ndarray) -> str:
-    """F2 of rows of right, false and missed words."""
-    right, false, missed = counts.T
-    return " ".join(f"{value:.4f}" for value in 5 * right / (5 * right + 4 * missed + false))

@@ -13,7 +13,7 @@ import sysconfig
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Annotated, NamedTuple
@@ -26,6 +26,7 @@ import typer
 from benchmarks.pii import corpus, wnut
 from benchmarks.pii.corpus import Template
 from benchmarks.pii.scores import Span
+from benchmarks.pii.training.rows import row
 from benchmarks.pii.training.sentences import Sentences
 from benchmarks.pii.training.values import WideScene, anyone, town
 from components.pii.detector import _SENTENCE, Detector
@@ -40,15 +41,19 @@ SEED = 7
 UNSURE = 255
 """The label of a word that nothing is learnt from."""
 
+_FOLDERS = {"dev": 12, "en": 26, "other": 20, "beside": 10, "world": 20}
+"""The folders of templates, and how often one of each is filled."""
 _TEMPLATES = Path(__file__).with_name("templates")
 _THRESHOLD = 0.4
 _MASKED = 0.85
 _AT_ONCE = 2000
 _LINES = 4000
+_DEFINITIONS = 160_000
 _LATIN_LANGUAGES = frozenset(
     regex.findall(r"\w+", "cs da de en es et fi fr hr hu id it lt lv nb nl pl pt ro sk sl sv tr")
 )
 _PROSE = regex.compile(r"(?<=[.!?])\s|\n\n")
+_INNER_CAPITAL = regex.compile(r"\S\P{L}*\s\P{L}*\p{Lu}")
 _REMOVED = regex.compile(r"(?:x{4,}[ /]?)+")
 
 
@@ -69,20 +74,28 @@ def main(
     wheels: Annotated[
         Path | None, typer.Option(help="Wheels of programs with translations, as pip downloads them.")
     ] = None,
+    wordnet: Annotated[Path | None, typer.Option(help="WordNet's folder with data.noun and others.")] = None,
     texts: Annotated[int, typer.Option(help="How many texts from templates.")] = 200_000,
+    others: Annotated[
+        float, typer.Option(help="The share of the other sources, but WNUT, that is used.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another seed, other sentences.")] = SEED,
     processes: Annotated[int, typer.Option(help="How many at once.")] = 2,
 ) -> None:
     """Writes the arrays that ``train_tagger.py`` and ``train_adapter.py`` read."""
-    rng = Random(SEED)
+    rng = Random(seed)
     made = list(of_wnut(wnut_folder, rng))
     if complaints is not None:
-        made += of_prose(14_000, rng)
-        made += of_complaints(pd.read_parquet(complaints)["chunk_text"].tolist(), rng)
+        chunks = pd.read_parquet(complaints)["chunk_text"].tolist()
+        made += of_prose(int(14_000 * others), rng)
+        made += of_complaints(rng.sample(chunks, int(len(chunks) * others)), rng)
     if wheels is not None:
-        made += of_interfaces(wheels, rng)
+        made += of_interfaces(wheels, int(_LINES * others), rng)
+    if wordnet is not None:
+        made += of_wordnet(wordnet, int(_DEFINITIONS * others), rng)
     seen: Counter[str] = Counter()
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for part in pool.imap(of_templates, range(0, texts, _AT_ONCE)):
+        for part in pool.imap(partial(of_templates, seed), range(0, texts, _AT_ONCE)):
             for one in part:
                 # What most texts say alike ("Kind regards,") is learnt soon enough.
                 seen[one.text] += 1
@@ -93,19 +106,21 @@ def main(
     typer.echo(f"{len(made):,} sentences")
 
 
-def of_templates(first: int) -> list[Labelled]:
+def of_templates(seed: int, first: int) -> list[Labelled]:
     """Sentences of filled templates, as the detector shows them to a recogniser: patterns masked, a sentence
-    at a time. Half are the training templates, the others the development part's and short sentences."""
+    at a time. Most are the training templates, the others the development part's, rows and short ones."""
     patterns, made = _patterns(), []
-    short = Sentences(SEED + first)
+    short = Sentences(seed + first)
     for index in range(first, first + _AT_ONCE):
-        rng = Random(f"training/{SEED}/{index}")
+        rng = Random(f"training/{seed}/{index}")
         roll = rng.random()
-        if roll < 0.15:
+        held_out = False
+        if roll < 0.1:
             text, spans = short.sentence(personal=rng.random() < 0.7)
-            held_out = False
+        elif roll < 0.2:
+            text, spans = row(WideScene(rng))
         else:
-            folder = "dev" if roll < 0.3 else "en" if roll < 0.68 else "other"
+            (folder,) = rng.choices(list(_FOLDERS), list(_FOLDERS.values()))
             template, held_out = rng.choice(_templates(folder))
             sample = corpus.fill(template, rng, "dev", scene=WideScene(rng, template.language))
             text, spans = sample.text, sample.spans
@@ -132,12 +147,13 @@ def sentences(
 
 
 def of_wnut(folder: Path, rng: Random) -> Iterator[Labelled]:
-    """WNUT's training texts; those with people also with other people's names in their places."""
+    """WNUT's training texts; those with people or places many times, mostly with others in their places."""
     for sample in wnut.read(folder, "train"):
         text, spans = sample.text, list(sample.spans)
-        yield labelled(text, spans)
-        for _ in range(3 if any(span.entity_type == "PERSON" for span in spans) else 0):
-            yield labelled(*_renamed(text, spans, rng))
+        for _ in range(4 if spans else 2):
+            yield from recased(labelled(text, spans), rng)
+        for _ in range(8 if spans else 0):
+            yield from recased(labelled(*_renamed(text, spans, rng)), rng)
 
 
 def of_prose(size: int, rng: Random) -> list[Labelled]:
@@ -159,21 +175,56 @@ def of_complaints(texts: Iterable[str], rng: Random) -> list[Labelled]:
     return taught([_REMOVED.sub(name, text)[:300] for text in texts])
 
 
-def of_interfaces(wheels: Path, rng: Random) -> Iterator[Labelled]:
+def of_interfaces(wheels: Path, most: int, rng: Random) -> Iterator[Labelled]:
     """What programs say in some twenty languages; in two of five, somebody or some town put in anywhere."""
     for _, lines in sorted(_interfaces(wheels).items()):
-        for line in rng.sample(sorted(lines), min(len(lines), _LINES)):
+        for line in rng.sample(sorted(lines), min(len(lines), most)):
             text, spans = line.replace("\n", " ").strip(), []
-            gaps = [match.end() for match in regex.finditer(r"\s|^", text)]
-            if rng.random() < 0.4 and gaps:
-                at = rng.choice(gaps)
-                someone, kind = anyone(rng), "PERSON" if rng.random() < 0.8 else "LOCATION"
-                value = rng.choice((someone.first, someone.last, f"{someone.first} {someone.last}"))
-                value = town(rng) if kind == "LOCATION" else value
-                text = f"{text[:at]}{value} {text[at:]}".rstrip()
-                spans = [Span(at, at + len(value), kind)]
+            if rng.random() < 0.4:
+                text, spans = _with_somebody(text, rng)
             for match in _SENTENCE.finditer(text):
                 yield from recased(labelled(match.group(), _within(spans, *match.span())), rng)
+
+
+def of_wordnet(folder: Path, size: int, rng: Random) -> Iterator[Labelled]:
+    """Definitions and examples of words; in one of five, somebody or some town put in anywhere.
+
+    Words with a capital are labelled by Rampart, but for those of which WordNet knows that they are no names
+    (nationalities, languages, species, months); other words are nothing.
+    """
+    texts: set[str] = set()
+    no_names: set[str] = set()
+    for path in sorted(folder.glob("data.*")):
+        for entry, _, gloss in (
+            line.partition(" | ") for line in path.read_text(encoding="utf-8").splitlines()
+        ):
+            texts |= {
+                part.strip(' ;"') for part in regex.split(r'; (?=")|(?<="); ', gloss) if part.strip(' ;"')
+            }
+            if " @i " not in entry:
+                no_names |= {word for word in entry.split() if word[0].isupper()}
+    chosen = rng.sample(sorted(texts), min(size, len(texts)))
+    with_capitals = [text for text in chosen if _INNER_CAPITAL.search(text)]
+    for one in taught(with_capitals):
+        spans = tokens(one.text)
+        words = [one.text[start:end] for start, end in spans]
+        plain = [word.islower() or word in no_names for word in words]
+        labels = bytes(0 if known else label for known, label in zip(plain, one.labels, strict=True))
+        yield from recased(one._replace(labels=labels), rng)
+    for text in sorted(set(chosen).difference(with_capitals)):
+        if rng.random() < 0.5:
+            text = text[:1].upper() + text[1:] + rng.choice((".", ".", "!", "?", ""))
+        made = _with_somebody(text, rng) if rng.random() < 0.2 else (text, [])
+        yield from recased(labelled(*made), rng)
+
+
+def _with_somebody(text: str, rng: Random) -> tuple[str, list[Span]]:
+    """The text with a person or a town between two of its words, or before or behind them."""
+    at = rng.choice([match.end() for match in regex.finditer(r"\s|^", text)] or [0])
+    someone, kind = anyone(rng), "PERSON" if rng.random() < 0.8 else "LOCATION"
+    value = rng.choice((someone.first, someone.last, f"{someone.first} {someone.last}"))
+    value = town(rng) if kind == "LOCATION" else value
+    return f"{text[:at]}{value} {text[at:]}".rstrip(), [Span(at, at + len(value), kind)]
 
 
 def _interfaces(wheels: Path) -> dict[str, set[str]]:
@@ -304,6 +355,8 @@ def _renamed(text: str, spans: Sequence[Span], rng: Random) -> tuple[str, list[S
             full = f"{someone.first} {someone.last}"
             value = full if " " in value else rng.choice((someone.first, someone.last))
             value = value.lower() if text[span.start].islower() else value
+        elif span.entity_type == "LOCATION" and rng.random() < 0.7:
+            value = town(rng).lower() if text[span.start].islower() else town(rng)
         kept.append(Span(len(made), len(made) + len(value), span.entity_type))
         made, at = made + value, span.end
     return made + text[at:], kept

@@ -3,14 +3,13 @@
 python benchmarks/pii/training/train_adapter.py DATA.npz RAMPART.npz OUT.npz --device cuda
 """
 
-import argparse
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from data import UNSURE, Average, Data, cut, scored, stretches
+from data import UNSURE, Data, cut, stretches
+from loop import KINDS, halves, judged, parser, start_from, train
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,12 +18,8 @@ RANK = 32
 SCALE = 2.0
 LAYERS, HEADS = 6, 12
 RATE = 1e-3
-KINDS = 12
-TOKENS_AT_ONCE = 16_384
 FORGOTTEN = 0.08
 """The share of word pieces that are replaced by any other, so that wording is not learnt by heart."""
-AVERAGED = 0.998
-"""The weights that are kept are a running average with this decay."""
 
 Watch = Callable[[str, Tensor], None]
 
@@ -47,16 +42,25 @@ class Adapted(nn.Module):
         self.classifier = nn.Parameter(torch.randn(width, 1 + KINDS, device=device) * 0.02)
         self.bias = nn.Parameter(torch.zeros(1 + KINDS, device=device))
 
+    def named(self) -> dict[str, Tensor]:
+        """The trained weights by their names in the file."""
+        weights: dict[str, Tensor] = {"classifier": self.classifier, "classifier.bias": self.bias}
+        for name in self.plain:
+            if name.startswith("layer."):
+                key = name.replace(".", "_")
+                weights |= {f"{name}.a": self.down[key], f"{name}.b": self.up[key]}
+        return weights
+
     def forward(self, ids: Tensor, mask: Tensor, watch: Watch = lambda *_: None) -> Tensor:
         """The outputs ``[texts, tokens, 1 + kinds]``; ``watch`` sees what each matrix is multiplied by."""
-        count = ids.shape[1]
         place = "bert.embeddings."
         hidden = self.plain[f"{place}word_embeddings.weight"][ids]
-        hidden = hidden + self.plain[f"{place}position_embeddings.weight"][:count]
-        hidden = self._normal(
-            hidden + self.plain[f"{place}token_type_embeddings.weight"][0], f"{place}LayerNorm"
-        )
-        hidden = F.dropout(hidden, 0.05, self.training)
+        hidden = hidden + self.plain[f"{place}position_embeddings.weight"][: ids.shape[1]]
+        hidden = hidden + self.plain[f"{place}token_type_embeddings.weight"][0]
+        hidden = F.dropout(self._normal(hidden, f"{place}LayerNorm"), 0.05, self.training)
+        if torch.is_autocast_enabled(hidden.device.type):
+            hidden = hidden.bfloat16()  # Less to move, which is most of the time on a processor.
+        hidden = hidden.flatten(0, 1)
         for number in range(LAYERS):
             layer = f"layer.{number}"
 
@@ -64,27 +68,27 @@ class Adapted(nn.Module):
                 full = f"{layer}/{name}"
                 watch(full, x)
                 key = full.replace(".", "_")
-                low = F.dropout(x, 0.05, self.training) @ self.down[key] @ self.up[key]
                 bias = self.plain[f"bert.encoder.{layer}.{name.replace('/', '.')}.bias"]
-                return x @ self.plain[full] + SCALE * low + bias
+                low = F.dropout(x @ self.down[key], 0.05, self.training)
+                return torch.addmm(torch.addmm(bias, x, self.plain[full]), low, self.up[key], alpha=SCALE)
 
             def heads(x: Tensor) -> Tensor:
-                return x.unflatten(2, (HEADS, -1)).transpose(1, 2)
+                return x.view(*ids.shape, HEADS, -1).transpose(1, 2)
 
             query, key, value = (
                 heads(linear(hidden, f"attention/self/{k}")) for k in ("query", "key", "value")
             )
             seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-            more = linear(seen.transpose(1, 2).flatten(2), "attention/output/dense")
+            more = linear(seen.transpose(1, 2).flatten(2).flatten(0, 1), "attention/output/dense")
             hidden = self._normal(hidden + more, f"bert.encoder.{layer}.attention.output.LayerNorm")
             more = linear(F.gelu(linear(hidden, "intermediate/dense")), "output/dense")
             hidden = self._normal(hidden + more, f"bert.encoder.{layer}.output.LayerNorm")
         watch("classifier", hidden)
-        return hidden @ self.classifier + self.bias
+        return (hidden @ self.classifier + self.bias).view(*ids.shape, -1)
 
     def _normal(self, x: Tensor, name: str) -> Tensor:
         weight, bias = self.plain[f"{name}.weight"], self.plain[f"{name}.bias"]
-        return F.layer_norm(x.float(), x.shape[-1:], weight, bias, 1e-12)
+        return F.layer_norm(x, x.shape[-1:], weight, bias, 1e-12)
 
 
 class Pieces:
@@ -140,56 +144,12 @@ def loss_of(outputs: Tensor, labels: Tensor) -> Tensor:
     return (each * weights).sum() / weights.sum()
 
 
-def train(model: Adapted, data: Data, pieces: Pieces, minutes: float) -> None:
-    """Until the minutes are over; the rate falls to nothing by then."""
-    learnt, judged = (~data.held_out).nonzero()[0], data.held_out.nonzero()[0]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01, betas=(0.9, 0.98))
-    average = Average(model, AVERAGED)
-    rng, start, step, done, losses = np.random.default_rng(SEED), time.monotonic(), 0, 0.0, []
-    while done < 1:
-        model.train()
-        for which in data.batches(pieces.sizes, learnt, TOKENS_AT_ONCE, rng):
-            done = (time.monotonic() - start) / 60 / minutes
-            if done >= 1:
-                break
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * min(1, (step + 1) / 100) * max(0.01, 1 - done)
-            ids, mask, labels, _ = pieces.batch(which, changed=True)
-            with torch.autocast(data.device, torch.bfloat16):
-                loss = loss_of(model(ids, mask), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            average.add(model)
-            losses.append(loss.detach())
-            step += 1
-        with average.in_place_of(model):
-            found = judge(model, data, pieces, judged)
-        average.keep_if_best(float(found.split()[0]))
-        print(
-            f"{time.monotonic() - start:.0f} s, step {step}, loss {torch.stack(losses[-500:]).mean():.4f}, "
-            f"F2 of any kind, then by kind: {found}",
-            flush=True,
-        )
-    average.restore_best(model)
-
-
-@torch.no_grad()
-def judge(model: Adapted, data: Data, pieces: Pieces, which: np.ndarray) -> str:
-    """F2 of pieces: of any kind, and of each kind."""
+def outputs(model: Adapted, data: Data, pieces: Pieces, which: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+    """What the model says of sentences as they are, and their labels."""
     model.eval()
-    counts = torch.zeros(1 + KINDS, 3, device=data.device)
-    for batch in data.batches(pieces.sizes, which, 4 * TOKENS_AT_ONCE, np.random.default_rng(0)):
+    for batch in data.batches(pieces.sizes, which, 8192, np.random.default_rng(0)):
         ids, mask, labels, _ = pieces.batch(batch)
-        odds = F.softmax(model(ids, mask).float(), -1)
-        known, found = labels != UNSURE, 1 - odds[..., 0] > 0.3
-        best = odds[..., 1:].argmax(-1) + 1
-        for kind in range(1 + KINDS):
-            true = (labels > 0 if kind == 0 else labels == kind) & known
-            said = (found if kind == 0 else found & (best == kind)) & known
-            counts[kind] += torch.stack([(said & true).sum(), (said & ~true).sum(), (~said & true).sum()])
-    return scored(counts.cpu().numpy())
+        yield model(ids, mask), labels
 
 
 @torch.no_grad()
@@ -198,20 +158,13 @@ def save(model: Adapted, data: Data, pieces: Pieces, out: Path) -> None:
     model.eval()
     limits: dict[str, list[tuple[float, float]]] = {}
     everything = np.arange(len(data.sizes))
-    for which in list(data.batches(pieces.sizes, everything, 8192, np.random.default_rng(1)))[:60]:
+    for which in list(data.batches(pieces.sizes, everything, 8192, np.random.default_rng(1)))[:24]:
         ids, mask, _, _ = pieces.batch(which)
         model(ids, mask, lambda name, x: limits.setdefault(name, []).append((float(x.min()), float(x.max()))))
-    arrays = {
-        "classifier": model.classifier.cpu().numpy().astype(np.float16),
-        "classifier.bias": model.bias.cpu().numpy(),
-    }
+    arrays = halves(model.named()) | {"classifier.bias": model.bias.cpu().numpy()}
     for name, seen in limits.items():
         low, high = np.array(seen).T
         arrays[f"{name}.range"] = np.array([np.percentile(low, 1), np.percentile(high, 99)], np.float32)
-        if name != "classifier":
-            key = name.replace(".", "_")
-            arrays[f"{name}.a"] = model.down[key].cpu().numpy().astype(np.float16)
-            arrays[f"{name}.b"] = model.up[key].cpu().numpy().astype(np.float16)
     np.savez_compressed(out, **arrays)
 
 
@@ -222,7 +175,7 @@ def teach(model: Adapted, data: Data, pieces: Pieces) -> Tensor:
     said = torch.zeros(len(data.words), 1 + KINDS, device=data.device, dtype=torch.float16)
     said[:, 0] = 1
     everything = np.arange(len(data.sizes))
-    for which in data.batches(pieces.sizes, everything, 4 * TOKENS_AT_ONCE, np.random.default_rng(0)):
+    for which in data.batches(pieces.sizes, everything, 8192, np.random.default_rng(0)):
         ids, mask, _, places = pieces.batch(which)
         with torch.autocast(data.device, torch.bfloat16):
             odds = F.softmax(model(ids, mask).float(), -1)
@@ -233,20 +186,30 @@ def teach(model: Adapted, data: Data, pieces: Pieces) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="What make_data.py wrote.")
-    parser.add_argument("rampart", type=Path, help="What dump_rampart.py wrote.")
-    parser.add_argument("out", type=Path, help="Where to write the adapter.")
-    parser.add_argument("--minutes", type=float, default=4)
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--teach", type=Path, help="Where to write what the trained model says of each word.")
-    given = parser.parse_args()
+    asked = parser(__doc__, RATE)
+    asked.add_argument("--teach", type=Path, help="Where to write what the trained model says of each word.")
+    given = asked.parse_args()
     torch.manual_seed(SEED)
     data = Data(given.data, given.device)
     with np.load(given.rampart) as arrays:
         model = Adapted(dict(arrays), given.device)
         pieces = Pieces(data, int(arrays["first"]), int(arrays["last"]))
-    train(model, data, pieces, given.minutes)
+    if given.start:
+        start_from(model.named(), given.start)
+    learnt, held_out = (~data.held_out).nonzero()[0], data.held_out.nonzero()[0]
+
+    def loss(which: np.ndarray) -> Tensor:
+        ids, mask, labels, _ = pieces.batch(which, changed=True)
+        return loss_of(model(ids, mask), labels)
+
+    train(
+        model,
+        lambda rng: data.batches(pieces.sizes, learnt, given.at_once, rng),
+        loss,
+        lambda: judged(outputs(model, data, pieces, held_out)),
+        given,
+        SEED,
+    )
     save(model, data, pieces, given.out)
     if given.teach:
         torch.save(teach(model, data, pieces).cpu(), given.teach)

@@ -1,16 +1,15 @@
 """Trains the quick tagger; needs PyTorch and NumPy only.
 
-python benchmarks/pii/training/train_tagger.py DATA.npz RAMPART.npz TAUGHT.pt OUT.npz --device cuda
+python benchmarks/pii/training/train_tagger.py DATA.npz RAMPART.npz OUT.npz --taught TAUGHT.pt
 """
 
-import argparse
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from data import UNSURE, Average, Data, cut, scored, stretches
+from data import UNSURE, Data, cut, stretches
+from loop import KINDS, halves, judged, parser, start_from, train
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,13 +20,10 @@ END_WIDTH = 64
 DILATIONS = (1, 2, 4, 8, 1)
 BUCKETS = 8192
 NAME_SIGNS = 4
-KINDS = 12
-TOKENS_AT_ONCE = 16_384
 RATE = 3e-3
-AVERAGED = 0.998
 FORGOTTEN = 0.1
 SOFT = 0.5
-"""How much of the loss is Rampart's opinion; the rest is the label."""
+"""How much of the loss is Rampart's opinion, where it is known; the rest is the label."""
 
 
 class Tagger(nn.Module):
@@ -76,50 +72,26 @@ class Tagger(nn.Module):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="What make_data.py wrote.")
-    parser.add_argument("rampart", type=Path, help="What dump_rampart.py wrote.")
-    parser.add_argument("taught", type=Path, help="What train_adapter.py --teach wrote.")
-    parser.add_argument("out", type=Path, help="Where to write the tagger.")
-    parser.add_argument("--minutes", type=float, default=4)
-    parser.add_argument("--device", default="cuda")
-    given = parser.parse_args()
+    asked = parser(__doc__, RATE)
+    asked.add_argument("--taught", type=Path, help="What train_adapter.py --teach wrote.")
+    given = asked.parse_args()
     torch.manual_seed(SEED)
     data = Data(given.data, given.device)
-    taught = torch.load(given.taught).to(given.device)
+    taught = torch.load(given.taught).to(given.device) if given.taught else None
     with np.load(given.rampart) as arrays:
         table = torch.from_numpy(arrays["bert.embeddings.word_embeddings.weight"].astype(np.float32))
     model = Tagger(table, data.signs.shape[1]).to(given.device)
-    learnt, judged = (~data.held_out).nonzero()[0], data.held_out.nonzero()[0]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
-    average = Average(model, AVERAGED)
-    rng, start, step, done, losses = np.random.default_rng(SEED), time.monotonic(), 0, 0.0, []
-    while done < 1:
-        model.train()
-        for which in data.batches(data.sizes, learnt, TOKENS_AT_ONCE, rng):
-            done = (time.monotonic() - start) / 60 / given.minutes
-            if done >= 1:
-                break
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * min(1, (step + 1) / 200) * max(0.01, 1 - done)
-            with torch.autocast(given.device, torch.bfloat16):
-                loss = loss_of(model, data, taught, which)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            average.add(model)
-            losses.append(loss.detach())
-            step += 1
-        with average.in_place_of(model):
-            found = judge(model, data, judged)
-        average.keep_if_best(float(found.split()[0]))
-        print(
-            f"{time.monotonic() - start:.0f} s, step {step}, loss {torch.stack(losses[-500:]).mean():.4f}, "
-            f"F2 of any kind, then by kind: {found}",
-            flush=True,
-        )
-    average.restore_best(model)
+    if given.start:
+        start_from(named(model), given.start)
+    learnt, held_out = (~data.held_out).nonzero()[0], data.held_out.nonzero()[0]
+    train(
+        model,
+        lambda rng: data.batches(data.sizes, learnt, given.at_once, rng),
+        lambda which: loss_of(model, data, taught, which),
+        lambda: judged(outputs(model, data, held_out)),
+        given,
+        SEED,
+    )
     save(model, data, learnt, given.out)
 
 
@@ -139,35 +111,27 @@ def read(model: Tagger, data: Data, which: np.ndarray, *, changed: bool) -> tupl
     return vectors, there.float()[..., None], places
 
 
-def loss_of(model: Tagger, data: Data, taught: Tensor, which: np.ndarray) -> Tensor:
+def loss_of(model: Tagger, data: Data, taught: Tensor | None, which: np.ndarray) -> Tensor:
     """Cross entropy to the labels and to what Rampart says; a word of a kind counts more, a sign less."""
     vectors, mask, places = read(model, data, which, changed=True)
     odds = F.log_softmax(model(vectors, mask).float(), -1)
-    labels, opinion = data.labels[places], taught[places].float()
+    labels = data.labels[places]
     known = labels != UNSURE
-    hard = -odds.gather(-1, (labels * known)[..., None])[..., 0]
-    soft = -(opinion * odds).sum(-1)
-    each = torch.where(known, (1 - SOFT) * hard + SOFT * soft, soft)
+    each = -odds.gather(-1, (labels * known)[..., None])[..., 0] * known
+    if taught is not None:
+        soft = -(taught[places].float() * odds).sum(-1)
+        each = torch.where(known, (1 - SOFT) * each + SOFT * soft, soft)
     plain = 1 - 0.8 * data.signs[data.words[places]][..., 18]
     weights = mask[..., 0] * plain * torch.where(known & (labels > 0), 2.0, 1.0)
     return (weights * each).sum() / weights.sum()
 
 
-@torch.no_grad()
-def judge(model: Tagger, data: Data, which: np.ndarray) -> str:
-    """F2 of words: of any kind, and of each kind."""
+def outputs(model: Tagger, data: Data, which: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+    """What the model says of sentences as they are, and their labels."""
     model.eval()
-    counts = torch.zeros(1 + KINDS, 3, device=data.device)
-    for batch in data.batches(data.sizes, which, 4 * TOKENS_AT_ONCE, np.random.default_rng(0)):
+    for batch in data.batches(data.sizes, which, 32_768, np.random.default_rng(0)):
         vectors, mask, places = read(model, data, batch, changed=False)
-        odds, labels = F.softmax(model(vectors, mask).float(), -1), data.labels[places]
-        known, found = (labels != UNSURE) & (mask[..., 0] > 0), 1 - odds[..., 0] > 0.3
-        best = odds[..., 1:].argmax(-1) + 1
-        for kind in range(1 + KINDS):
-            true = (labels > 0 if kind == 0 else labels == kind) & known
-            said = (found if kind == 0 else found & (best == kind)) & known
-            counts[kind] += torch.stack([(said & true).sum(), (said & ~true).sum(), (~said & true).sum()])
-    return scored(counts.cpu().numpy())
+        yield model(vectors, mask), torch.where(mask[..., 0] > 0, data.labels[places], UNSURE)
 
 
 def _kept(shape: int | torch.Size, share: float, like: Tensor) -> Tensor:
@@ -209,7 +173,7 @@ def save(model: Tagger, data: Data, which: np.ndarray, out: Path) -> None:
         out,
         ranges=ranges,
         dilations=np.array(DILATIONS),
-        **{name: value.cpu().numpy().astype(np.float16) for name, value in named(model).items()},
+        **halves(named(model)),
     )
 
 

@@ -44,6 +44,36 @@ _MONTHS = {
     "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember",
 }
 _ENGLISH = fields.MONTHS
+_FORMS = (
+    "Inc",
+    "Ltd",
+    "LLC",
+    "PLC",
+    "Group",
+    "& Sons",
+    "Holdings",
+    "Partners",
+    "GmbH",
+    "S.A.",
+    "and Sons",
+    "Bros",
+)
+_ENDS = (
+    "ify",
+    "ly",
+    "soft",
+    "tech",
+    "io",
+    "ware",
+    "gen",
+    "ora",
+    "ex",
+    "hub",
+    "data",
+    "lytics",
+    "zon",
+    "cast",
+)
 
 
 class WideScene(Scene):
@@ -72,16 +102,24 @@ class WideScene(Scene):
             ]
         if name in fields.PLAIN and (listed := _listed(name)) and rng.random() < 0.7:
             return [Piece(rng.choice(listed))]
-        if name == "company" and _listed("firm") and rng.random() < 0.6:
-            firm = rng.choice(_listed("firm"))
-            return [
-                Piece(
-                    firm
-                    if rng.random() < 0.5 or not _listed("trade")
-                    else f"{firm} {rng.choice(_listed('trade'))}"
-                )
-            ]
+        if name == "company" and rng.random() < 0.8:
+            return [Piece(_company(rng))]
         return super().field(name)
+
+
+def _company(rng: Random) -> str:
+    """A firm: of the lists, named after its founders, or coined."""
+    roll = rng.random()
+    if roll < 0.5:
+        firm = rng.choice(_listed("firm"))
+        return firm if rng.random() < 0.5 else f"{firm} {rng.choice(_listed('trade'))}"
+    if roll < 0.7:
+        first, second = anyone(rng).first, anyone(rng).last
+        coined = rng.choice((first[:4] + second[-4:].lower(), second[:5].capitalize() + rng.choice(_ENDS)))
+        return coined + rng.choice(("", "", " Inc", " Ltd", " GmbH", ".io", " Labs"))
+    one, two, three = (anyone(rng).last for _ in range(3))
+    forms = (f"{one}-{two}", f"{one}, {two} and {three}", f"{one} & {two}", f"{one} {rng.choice(_FORMS)}")
+    return rng.choice(forms)
 
 
 def anyone(rng: Random) -> Person:
@@ -273,7 +311,8 @@ def _address(rng: Random, by: str | None) -> str:
 
 
 def _street(rng: Random) -> str:
-    return _faked(rng, "street_address") if rng.random() < 0.5 else places.street(rng, "dev")
+    street = _faked(rng, "street_address") if rng.random() < 0.5 else places.street(rng, "dev")
+    return street.replace("\n", ", ").strip()
 
 
 _FAKER_LOCALES = regex.findall(

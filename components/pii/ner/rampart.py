@@ -5,54 +5,28 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
-from presidio_analyzer import EntityRecognizer, RecognizerResult
 from tokenizers import Tokenizer
 
-from components.pii.findings import Finding
-from components.pii.ner.spans import KINDS, WORD, Window, findings, read_in_windows
+from components.pii.ner.recognizer import ScoredWords, WordRecognizer
+from components.pii.ner.spans import KINDS, WORD, Window, read_in_windows
 from components.pii.ner.weights import fast_model, one_core, rampart_folder
 
 _TOKENS_AT_ONCE = 1024
 
 
-class RampartRecognizer(EntityRecognizer):
+class RampartRecognizer(WordRecognizer):
     """Finds names and places, in any case and many languages of Latin script, one core at a time.
 
-    A word is found if the model gives the entity types together at least ``threshold``; its score is half way
-    from what the model gives to its type to 1, so that what is found here is never below 0.5. Texts of any
-    length are read in windows of 160 tokens, each token where it has most context.
-
-    Args:
-      entities: some of ``KINDS``; all of them by default.
-      threshold: 0 to 1; lower finds more.
+    Texts of any length are read in windows of 160 tokens, each token where it has most context. Arguments
+    and scores are as in ``WordRecognizer``.
     """
 
     def __init__(self, entities: Sequence[str] = KINDS, threshold: float = 0.5) -> None:
-        super().__init__(supported_entities=list(entities), name="RampartRecognizer")
-        self._threshold = threshold
+        super().__init__(entities, threshold)
         self._model = _model()
-        self._columns = [1 + KINDS.index(kind) for kind in entities]
 
-    def load(self) -> None:
-        """Nothing: the weights are loaded once per process, with the first recogniser."""
-
-    def analyze(self, text, entities, nlp_artifacts=None) -> list[RecognizerResult]:  # type: ignore[no-untyped-def]
-        """As Presidio calls it."""
-        return [
-            RecognizerResult(one.entity_type, one.start, one.end, one.score)
-            for one in self.find([text])[0]
-            if not entities or one.entity_type in entities
-        ]
-
-    def find(self, texts: Sequence[str]) -> list[list[Finding]]:
-        """The findings in each text, in order. Some hundred texts at a time are fastest."""
-        return [
-            list(findings(text, words, self.supported_entities, self._threshold))
-            for text, words in zip(texts, self.scores(texts), strict=True)
-        ]
-
-    def scores(self, texts: Sequence[str]) -> Iterator[Iterator[tuple[int, int, np.ndarray]]]:
-        """The words of each text: where they stand, and the probability of each entity type."""
+    def scores(self, texts: Sequence[str]) -> Iterator[ScoredWords]:
+        """The words of each text."""
         for text, (places, odds) in zip(texts, self._model.read(texts), strict=True):
             yield _words(text, places, odds[:, self._columns])
 

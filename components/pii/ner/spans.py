@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import regex
 
-from components.pii.findings import Finding
+from components.pii.findings import Finding, are_unlike
 
 KINDS = (
     "PERSON",
@@ -53,22 +53,24 @@ def findings(
     """Findings out of words with the probability of each kind; neighbours of one kind are one finding.
 
     A word is found if its kinds together have at least ``threshold``. A score is half way from the
-    probability of the kind to 1, so that what is found is never below 0.5.
+    probability of the kind to 1, so that what is found is never below 0.5. A name that is sure and a word
+    beside it that hardly is one ("Ana waited") are two findings.
     """
-    last: Finding | None = None
+    whole = last = None
     for start, end, scores in words:
         if scores.sum() < threshold:
             continue
         best = int(scores.argmax())
-        kind, score = kinds[best], round(0.5 + float(scores[best]) / 2, 4)
-        if last is not None and last.entity_type == kind and _joined(kind, text[last.end : start]):
-            last = last._replace(end=end, score=max(last.score, score))
-            continue
-        if last is not None:
-            yield last
-        last = Finding(kind, start, end, score)
-    if last is not None:
-        yield last
+        word = Finding(kinds[best], start, end, round(0.5 + float(scores[best]) / 2, 4))
+        if whole is not None and last is not None and _go_together(text, last, word):
+            whole = whole._replace(end=end, score=max(whole.score, word.score))
+        else:
+            if whole is not None:
+                yield whole
+            whole = word
+        last = word
+    if whole is not None:
+        yield whole
 
 
 def read_in_windows(
@@ -91,7 +93,10 @@ def read_in_windows(
     return scores
 
 
-def _joined(kind: str, between: str) -> bool:
+def _go_together(text: str, first: Finding, second: Finding) -> bool:
+    kind, between = first.entity_type, text[first.end : second.start]
+    if kind != second.entity_type or are_unlike(first, second):
+        return False
     return not between or _JOINTS.get(kind, _PLAIN_JOINT).match(between) is not None
 
 

@@ -6,10 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from presidio_analyzer import EntityRecognizer, RecognizerResult
 
-from components.pii.findings import Finding
-from components.pii.ner.spans import KINDS, Window, findings, read_in_windows
+from components.pii.ner.recognizer import ScoredWords, WordRecognizer
+from components.pii.ner.spans import KINDS, Window, read_in_windows
 from components.pii.ner.tagger_graph import WORDS_AT_ONCE, sentence_model, word_model
 from components.pii.ner.tagger_words import Words, tokens
 from components.pii.ner.weights import one_core, rampart_folder, word_embeddings
@@ -20,43 +19,24 @@ _TOKENS_AT_ONCE = 2048
 _MAX_CACHED_WORDS = 40_000
 
 
-class TaggerRecognizer(EntityRecognizer):
+class TaggerRecognizer(WordRecognizer):
     """Finds names and places some ten times as fast as Rampart, nearly as well, on one core.
 
     A word is known by Rampart's vectors of its pieces, its shape, its first and last letters and the name
     lists; a word's vector is kept for the next time, for so many as 40 thousand words. Five convolutions then
-    read sixteen words to each side. Threshold and scores are as in ``RampartRecognizer``.
-
-    Args:
-      entities: some of ``KINDS``; all of them by default.
-      threshold: 0 to 1; lower finds more.
+    read sixteen words to each side. Arguments and scores are as in ``WordRecognizer``.
     """
 
     def __init__(self, entities: Sequence[str] = KINDS, threshold: float = 0.5) -> None:
-        super().__init__(supported_entities=list(entities), name="TaggerRecognizer")
-        self._threshold = threshold
+        super().__init__(entities, threshold)
         self._model = _model()
-        self._columns = [1 + KINDS.index(kind) for kind in entities]
 
-    def load(self) -> None:
-        """Nothing: the weights are loaded once per process, with the first recogniser."""
-
-    def analyze(self, text, entities, nlp_artifacts=None) -> list[RecognizerResult]:  # type: ignore[no-untyped-def]
-        """As Presidio calls it."""
-        return [
-            RecognizerResult(one.entity_type, one.start, one.end, one.score)
-            for one in self.find([text])[0]
-            if not entities or one.entity_type in entities
-        ]
-
-    def find(self, texts: Sequence[str]) -> list[list[Finding]]:
-        """The findings in each text, in order. Some hundred texts at a time are fastest."""
+    def scores(self, texts: Sequence[str]) -> Iterator[ScoredWords]:
+        """The words of each text that have at least the threshold."""
         places = [tokens(text) for text in texts]
         words = [[text[start:end] for start, end in own] for text, own in zip(texts, places, strict=True)]
-        return [
-            list(findings(text, self._likely(text, own, odds), self.supported_entities, self._threshold))
-            for text, own, odds in zip(texts, places, self._model.read(words), strict=True)
-        ]
+        for text, own, odds in zip(texts, places, self._model.read(words), strict=True):
+            yield self._likely(text, own, odds)
 
     def _likely(
         self, text: str, places: Sequence[tuple[int, int]], odds: np.ndarray

@@ -16,10 +16,11 @@ _WORD_IN_ASCII = re.compile("[A-Za-z]{1,60}")
 _CAMEL_CASE_IN_ASCII = re.compile("[a-z][A-Z]")
 _RECASED = regex.compile(r"(?<!\d)[^\W\d_]{1,60}+(?!\d)|(?<=\d)(?i:st|nd|rd|th)\b")
 _HUMP = regex.compile(r"\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})")
-_GROUP = regex.compile(r"(?<!\w)[0-9]+")
+_GROUP = re.compile(r"(?<!\w)[0-9]+|[(+](?=[(+]?[0-9])")
 _NUMBER = re.compile("[0-9](?:[ .()/\u2013-]{0,2}[0-9])*+")
 _CONTEXT_BEFORE = 60
 _CONTEXT_AFTER = 30
+_SHORT = 1_000
 
 _STATES = frozenset(
     regex.findall(
@@ -57,6 +58,7 @@ class Glance:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._is_plain = text.isascii() and not _CAMEL_CASE_IN_ASCII.search(text)
         self._around: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
 
     @cached_property
@@ -67,19 +69,31 @@ class Glance:
     @cached_property
     def vocabulary(self) -> Set[str]:
         """The words of :attr:`words`."""
-        if not self.text.isascii() or _CAMEL_CASE_IN_ASCII.search(self.text):
-            return self.words.keys()
-        return set(_WORD_IN_ASCII.findall(self.text.lower()))
+        return set(_WORD_IN_ASCII.findall(self._lowered)) if self._is_plain else self.words.keys()
 
     @cached_property
     def words(self) -> dict[str, list[int]]:
         """Each word in lower case, with the places where it starts; of ``dateOfBirth`` also ``of``."""
         places: dict[str, list[int]] = {}
-        ascii_only = self.text.isascii()
-        for match in (_WORD_IN_ASCII if ascii_only else _WORD).finditer(self.text):
+        for match in (_WORD_IN_ASCII if self.text.isascii() else _WORD).finditer(self.text):
             places.setdefault(match.group().lower(), []).append(match.start())
-        if (_CAMEL_CASE_IN_ASCII if ascii_only else _CAMEL_CASE).search(self.text):
+        if not self._is_plain and _CAMEL_CASE.search(self.text):
             self._add_humps(places)
+        return places
+
+    @cached_property
+    def _lowered(self) -> str:
+        return self.text.lower()
+
+    def places(self, word: str) -> list[int]:
+        """Where this word of the vocabulary starts."""
+        # Few words are asked for: in a short text it is quicker to look for each than to note all places.
+        if not self._is_plain or len(self.text) > _SHORT:
+            return self.words[word]
+        text, length, places, at = self._lowered, len(word), [], -1
+        while (at := text.find(word, at + 1)) >= 0:
+            if not text[at - 1 : at].isalpha() and not text[at + length : at + length + 1].isalpha():
+                places.append(at)
         return places
 
     def _add_humps(self, places: dict[str, list[int]]) -> None:
@@ -109,7 +123,7 @@ class Glance:
 
     @cached_property
     def groups(self) -> list[int]:
-        """Where a group of digits starts that no letter or digit stands before."""
+        """Where a group of digits starts that no letter or digit stands before, or the ( or + before it."""
         return [match.start() for match in _GROUP.finditer(self.text)] if self.numbers else []
 
     @cached_property
@@ -131,16 +145,16 @@ class Glance:
         found = self.vocabulary & cues
         if not found:
             return []
-        return sorted(place for word in found for place in self.words[word])
+        return sorted(place for word in found for place in self.places(word))
 
     def at_endings(self, endings: tuple[str, ...]) -> list[int]:
         """Where a word starts that ends so."""
-        return sorted(at for word, places in self.words.items() if word.endswith(endings) for at in places)
+        return sorted(at for word in self.vocabulary if word.endswith(endings) for at in self.places(word))
 
     def has_word_near(self, cues: frozenset[str], start: int, end: int) -> bool:
         """Whether one of these words starts up to 60 characters before the span, or 30 after it."""
         for word in self.vocabulary & cues:
-            places = self.words[word]
+            places = self.places(word)
             first = bisect_left(places, start - _CONTEXT_BEFORE)
             if first < len(places) and places[first] < end + _CONTEXT_AFTER:
                 return True

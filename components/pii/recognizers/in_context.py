@@ -33,13 +33,40 @@ account number|account no|account num|account nr|account #|account id|acct no|ac
 |subscription number|subscription id|contract number|contract no|vertragsnummer|numéro de contrat
 |número de contrato|numero di contratto|npi|dea|dea number|medical license|license key|imei|imsi|iccid
 |device id|serial number|vin|loan number|mortgage number|beneficiary number|konto iban|kto|depotnummer
+|account ref|account reference|client ref|client reference|client code|customer code|debtor number
+|creditor number|supplier number|vendor number|vendor id|tenant number|tenant no|tenant id|tenancy ref
+|tenancy reference|lease number|loan no|loan id|loan account|mortgage account|mandate reference|mandate ref
+|mandate id|investor id|subscriber no|subscription no|contract id|contract account|contract ref
+|agreement number|agreement no|installation number|supply number|mpan|mprn|nmi|meter no|meter id
+|meter serial|loyalty id|loyalty no|rewards number|rewards no|rewards id|reward card|club card|clubcard
+|points card|miles number|mileage number|frequent flyer no|frequent flyer account|known traveler number
+|known traveller number|redress number|file number|file no|patient file|chart no|medical record no
+|health record|health card|insured id|group no|prescription number|prescription no|rx number|accession number
+|lab id|employee code|payroll number|payroll no|payroll id|personnel number|personnel no|worker id|badge no
+|badge id|clock number|student card|matriculation|matriculation number|enrolment number|enrollment number
+|enrollment id|candidate number|roll number|roll no|library number|library no
+|debitorennummer|kreditorennummer|mandatsreferenz|zählernummer|policennummer|versicherungsscheinnummer
+|personal nr|pers nr|mitglieds nummer|kartennummer der kundenkarte|kundenkarte|ausweisnummer
+|n° client|n° de client|n° contrat|n° de contrat|n° adhérent|n° d'adhérent|numéro adhérent
+|numéro d'adhérent|numéro allocataire|numéro d'abonné|numéro de sociétaire|numéro d'étudiant|matricule
+|numéro de dossier patient|carte de fidélité|numéro de compteur
+|nº de cliente|n° de cliente|nº de socio|n° de socio|nº cliente|número de abonado|número de afiliado
+|número de empleado|número de contador|tarjeta de fidelidad|número de sócio|número do cliente
+|número de aluno|apólice|numero di polizza|numero polizza|numero contratto|codice contratto|codice utente
+|numero tessera|tessera fedeltà|matricola|numero di matricola
+|polisnummer|lidnummer|lidmaatschapsnummer|personeelsnummer|studentnummer|contractnummer|patiëntnummer
+|meternummer|numer umowy|nr umowy|numer polisy|nr polisy|nr klienta|numer karty|numer albumu
+|kundnummer|kundnr|medlemsnummer|avtalsnummer|kundenummer|medlemsnr|policenummer|studienummer
+|asiakasnumero|jäsennumero|sopimusnumero|zákaznické číslo|číslo smlouvy|číslo účtu|ügyfélszám
+|szerződésszám|cod client|müşteri no|poliçe no|hesap no|broj ugovora
 """
 
 # These are followed by the person, their address or their phone number as often.
 _ACCOUNT_HOLDERS = """
 account|acct|konto|compte|cuenta|conto|conta|rekening|member|membership|customer|kunde|patient|policy|police
 |póliza|poliza|polizza|badge|savings account|checking account|current account|bank account|matrikel|contrat
-|depot
+|depot|tenant|subscriber|policyholder|claimant|borrower|lease|loan|mortgage|mandate|socio|sócio|adhérent
+|abonné|cliente|client|klant|klient|meter
 """
 
 _RECEIPTS_ALWAYS = """
@@ -58,7 +85,10 @@ receipt|receipt number|receipt no|receipt id|invoice|invoice number|invoice no|i
 |expediente|fattura|numero di fattura|ordine|numero d'ordine|numero ordine|prenotazione|codice prenotazione
 |ricevuta|pratica|riferimento|factuur|factuurnummer|bestelnummer|boeking|boekingsnummer|zamówienie
 |numer zamówienia|faktura|numer faktury|paragon|rezerwacja|encomenda|calling about|regarding|e ticket
-|eticket|itinerary|parcel|delivery number|return number|rma|incident|complaint number|complaint ref|docket
+|eticket|credit note|credit note number|waybill|waybill number|docket number|gutschrift|lieferschein|avoir
+|bon de livraison|nota de crédito|albarán|nota di credito|comanda|bestilling|beställning|objednávka|rendelés
+|tilaus|narudžba|sipariş|siparişi|itinerary|parcel|delivery number|return number|rma|incident|complaint number
+|complaint ref|docket
 """
 _RECEIPTS_SOMETIMES = (
     "trip|ride|order|ticket|case|claim|transaction|fare|job|payment|purchase|trip id|ride id|job id"
@@ -170,7 +200,11 @@ plate|plates|plate number|plate no|license plate|licence plate|license plates|nu
 |vehicle registration|tag number|tag|vehicle|car|van|truck|taxi|cab|kennzeichen|autokennzeichen
 |kfz kennzeichen|nummernschild|immatriculation|plaque|plaque d'immatriculation|immatriculé|immatriculée
 |matrícula|matricula|placa|placas|patente|targa|targato|kenteken|rejestracja|rejestracyjny
-|numer rejestracyjny|kentekenplaat|vrm|vrn|registered|fahrzeug|voiture|coche|auto
+|numer rejestracyjny|kentekenplaat|vrm|vrn|registered|fahrzeug|voiture|coche|auto|rego|rego no|rego number
+|vehicle number|vehicle no|vehicle id|veh reg|veh no|mot|mot for|anpr|alpr|trailer|lorry|moped|pickup|suv
+|minivan|rental car|hire car|company car|anhänger|lkw|pkw|wagen|remorque|camion|véhicule|vehículo|remolque
+|camión|furgoneta|furgone|rimorchio|veicolo|autovettura|aanhanger|samochód|pojazd|przyczepa|tablice
+|rekisterinumero|rekisteritunnus|registreringsnummer|regnr|reg nr|spz|rendszám|plaka
 """
 
 
@@ -201,7 +235,7 @@ def licences() -> RuleRecognizer:
         "DRIVER_LICENSE",
         [
             Rule(pattern=rf"{names}{LINK}(?P<v>{value})", score=0.86, at=at),
-            Rule(pattern=rf"{names}{GAP}(?P<v>{value})", score=0.55, at=at),
+            Rule(pattern=rf"{names}{GAP}(?!(?:19|20)\d\d(?!\w))(?P<v>{value})", score=0.55, at=at),
             Rule(
                 pattern=r"(?<!\w)[A-Z]{1,5}9{0,4}(?<=\w{5})\d[0156]\d(?:[0-2]\d"
                 r"|3[01])\d[A-Z9]{2}[A-Z\d][A-Z]{2}(?!\w)",
@@ -217,9 +251,15 @@ def licences() -> RuleRecognizer:
 def plates() -> RuleRecognizer:
     """Number plates: by some countries' shapes, and by any shape after the words for them."""
     names, at = cue_pattern(_PLATES), cue_words(_PLATES)
+    no_word = (
+        r"(?!(?i:is|was|are|has|had|due|in|on|at|to|and|the|for|with|by|of|or|as|it|an|a|but|not|out|off|got"
+        r"|ist|war|hat|und|der|die|das|mit|im|am|est|et|a|le|la|du|es|y|el|en|con|è|e|ha|di|il|van|de|het|op"
+        r"|cc|km|kg|mi|kw|ps|hp|am|pm|eur|usd|gbp)\b)"
+    )
     loose = (
         r"(?=[\p{L} ·-]{0,7}\d)(?=[\d ·-]{0,8}\p{L})(?:\p{Lu}{1,7}|[\p{L}\d]{1,3}|"
-        r"(?=\p{L}{0,4}\d)[\p{L}\d]{4,8})(?:[ ·-](?:[\p{Lu}\d]{1,5}+|[\p{Ll}\d]{1,3}+|"
+        rf"(?=\p{{L}}{{0,4}}\d)[\p{{L}}\d]{{4,8}})(?:[ ·-]{no_word}"
+        r"(?:[\p{Lu}\d]{1,5}+|[\p{Ll}\d]{1,3}+|"
         r"(?=\p{Ll}{0,3}\d)[\p{Ll}\d]{1,5}+)){0,3}(?!\w|-\w|[.,]\d)"
     )
     shapes = {
@@ -234,7 +274,7 @@ def plates() -> RuleRecognizer:
         r"|[A-Z]-\d{3}-[A-Z]{2}",
     }
     not_plates = (
-        r"(?!(?i:is|was|on|in|at|to|the|of|for|and|no|nr|with|from)\b|(?:ISO|UTF|RFC|CVE|SHA|UTC|GMT"
+        rf"{no_word}(?!(?i:no|nr|from)\b|(?:ISO|UTF|RFC|CVE|SHA|UTC|GMT"
         r"|USB|KB|AM|PM|GB|MB|TB|US|EU|UK|A4|HTTP)\b)"
     )
     return RuleRecognizer(

@@ -13,7 +13,7 @@ _NOT_A_NAME = (
     "|November|December|Damen|Herren|Herr|Frau|Und|Der|Die|Das|Ihr|Ihre|Sie|Wir|Ich|Madame"
     "|Monsieur|Señor|Señora"
     "|Many|Nationality|Insurance|Delivery|Care|Martens|Country|City|Service|Los|Las|El|La|Le|Les"
-    "|Un|Una|Une|Ein|Eine|USA|UK|EU|PDF|URL|HTTP|API|ID|DOB|SSN|Id|No|Nr|VIP|CEO|CFO|CTO|HR|IT|OK"
+    "|Un|Una|Une|Ein|Eine|Nobody|Somebody|Someone|Anybody|Anyone|Born|Vorname|Nachname|Lastname|Firstname|Fullname|Username|Profesor|USA|UK|EU|PDF|URL|HTTP|API|ID|DOB|SSN|Id|No|Nr|VIP|CEO|CFO|CTO|HR|IT|OK"
     "|N)\\b)"
 )
 _PARTICLE = (
@@ -21,8 +21,10 @@ _PARTICLE = (
     r"|bin|ibn|al|af|av)\s{1,2})"
 )
 _CAPITALISED = r"\p{Lu}\p{L}{0,30}+(?:['\u2019-](?!s\b)\p{L}{1,30}+){0,3}+"
+# Before a name; a letter alone is no name.
+_INITIALS = r"(?:\p{Lu}\.[ -]?){0,3}(?!\p{Lu}(?![\p{L}'\u2019-]))"
 NAME = (
-    rf"{_NOT_A_NAME}{_CAPITALISED}"
+    rf"{_INITIALS}{_NOT_A_NAME}{_CAPITALISED}"
     rf"(?:[ \t\u00a0]{{1,2}}{_PARTICLE}{{0,3}}{_NOT_A_NAME}(?:\p{{Lu}}\.(?:[ -]?\p{{Lu}}\.){{0,2}}"
     rf"|{_CAPITALISED})){{0,3}}"
 )
@@ -76,6 +78,11 @@ _STRICT_ROLE = (
     "|vorname|nachname|prénom|apellido|apellidos|cognome|customer name|patient name|cardholder"
     "|holder name|cardholder name|nazwisko|imię|middle name|middlename|customername|maiden name"
 )
+# The name of a form's field (name="lastname") is nobody's, nor is "nome da mãe:".
+_NO_FIELD = (
+    r"(?!(?i:(?:first|last|full|user|sur|given|family|middle|company)?[ _-]?name|e-?mail|zip|phone|address"
+    r"|city|country|date|age|born|vorname|nachname|del|da|do|dos|de|der|des|du)\b)"
+)
 _DEED = (
     "says|said|drove|drives|picked|took|takes|dropped|waited|arrived|called|wrote|writes|asked|told"
     "|thanks|thanked|rated|lives|lived|met|replied|emailed|phoned"
@@ -111,7 +118,7 @@ def names() -> RuleRecognizer:
             ),
             Rule(
                 pattern=rf"{role}(?!['\u2019][sS]\s(?!(?i:name)\s)){link}\s{{0,3}}+[\"']?[:,=]?\s{{0,3}}+[\"']?(?:{title}\.?\s{{1,2}}){{0,2}}"
-                rf"(?P<v>{NAME}(?:,[ ]{NAME}(?=[\n\"]))?)(?![\p{{L}}\d])",
+                rf"(?P<v>{NAME}(?:,[ ]{NAME}(?=[\n\"'<|;)]))?)(?!\w|[-./]\d|\\)",
                 score=0.7,
                 at=cue_words(_ROLE)
                 - {
@@ -134,18 +141,18 @@ def names() -> RuleRecognizer:
             ),
             Rule(
                 pattern=rf"(?i:from|to|cc|best|host|agent|author|love|yours|attendees?)(?:\s?[:=]|,"
-                rf"(?=\s?\n))\s{{0,3}}+[\"']?(?P<v>{NAME})(?![\p{{L}}\d])",
+                rf"(?=\s?\n))\s{{0,3}}+[\"']?(?P<v>{NAME})(?!\w|[-./]\d|\\)",
                 score=0.6,
                 at=cue_words("from|to|cc|best|host|agent|author|love|yours|attendee|attendees"),
             ),
             Rule(
                 pattern=rf"(?i:i am|i['\u2019]m|it['\u2019]s|this is|sono|soy|called|hosted by)\s"
-                rf"(?P<v>{_FULL_NAME})(?![\p{{L}}\d])",
+                rf"(?P<v>{_FULL_NAME})(?!\w|[-./]\d|\\)",
                 score=0.6,
                 at=cue_words("i|it|this|sono|soy|called|hosted"),
             ),
             Rule(
-                pattern=rf"{strict}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?(?P<v>[\p{{L}}][\p{{L}}.'\u2019-]"
+                pattern=rf"{strict}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?{_NO_FIELD}(?P<v>[\p{{L}}][\p{{L}}.'\u2019-]"
                 rf"{{1,30}}+(?:[ \t][\p{{L}}][\p{{L}}.'\u2019-]{{0,30}}+){{0,3}})(?=[\"',;|)\n]|$)",
                 score=0.7,
                 at=cue_words(_STRICT_ROLE),

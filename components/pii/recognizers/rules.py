@@ -7,7 +7,8 @@ enough digits, or around a character such as ``@``. Every quantifier has a bound
 linearly with the text.
 """
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 
@@ -17,6 +18,7 @@ from presidio_analyzer import LocalRecognizer, RecognizerResult
 from components.pii.errors import PatternTimeoutError
 from components.pii.findings import Finding
 from components.pii.recognizers.glance import Glance, joined_stretches
+from components.pii.recognizers.sieve import Sieve, begins_at_number
 
 BEFORE = r"(?<![\w.,:/@#$€£¥-])"
 """Before a number that stands alone: no letter, no part of a larger number, no price."""
@@ -49,6 +51,11 @@ _SLACK_AFTER = 24
 _LEAD = 80
 
 _compile = cache(regex.compile)
+
+
+@cache
+def _lead_sieve(lead: str) -> Sieve:
+    return Sieve([lead], at_end=True)
 
 
 def cue_pattern(phrases: str) -> str:
@@ -132,12 +139,13 @@ class Rule:
     seconds: float | None = None
 
     @cached_property
-    def _compiled(self) -> "regex.Pattern[str]":
+    def compiled(self) -> "regex.Pattern[str]":
+        """The pattern, compiled: that takes milliseconds the first time."""
         return _compile(self.pattern)
 
     @cached_property
     def _group(self) -> str | int:
-        return "v" if "v" in self._compiled.groupindex else 0
+        return "v" if "v" in self.compiled.groupindex else 0
 
     def may_match(self, glance: Glance) -> bool:
         """Whether the text has a word, a number or a mark that the rule needs."""
@@ -153,38 +161,57 @@ class Rule:
         Raises:
           TimeoutError: it takes longer than ``seconds``.
         """
-        text, group = glance.text, self._group
+        group = self._group
         found = []
         for match in self._matches(glance, places):
             start, end = match.span(group)
             score = self._score(glance, match.group(group), start, end)
             if score > 0 and start < end:
-                found.append((*self._extended(text, start, end), score))
+                found.append((*self._extended(glance, start, end), score))
         return found
 
     def _matches(self, glance: Glance, places: Sequence[int] | None) -> list["regex.Match[str]"]:
         text = glance.text
         if places is None and self._has_places:
             places = self._places(glance)
-        if places is not None:
-            match = self._compiled.match
+        if places is None:
+            finditer = partial(self.compiled.finditer, timeout=self.seconds)
+            return [match for start, end in self._stretches(glance) for match in finditer(text, start, end)]
+        match = self.compiled.match
+        if not self.begins_at_number:
             return [found for place in places if (found := match(text, place))]
-        finditer = partial(self._compiled.finditer, timeout=self.seconds)
-        return [match for start, end in self._stretches(glance) for match in finditer(text, start, end)]
+        return list(self._matches_in_numbers(glance, places))
+
+    def _matches_in_numbers(self, glance: Glance, places: Sequence[int]) -> Iterator["regex.Match[str]"]:
+        """As ``finditer`` gives them, none within another, but tried at these places only."""
+        text, match = glance.text, self.compiled.match
+        for start, end in self._stretches(glance):
+            for place in places[bisect_left(places, start) : bisect_left(places, end)]:
+                if place >= start and (found := match(text, place, end)):
+                    yield found
+                    start = found.end()
+
+    @cached_property
+    def begins_at_number(self) -> bool:
+        """Whether its pattern shows that each match begins at one of :attr:`Glance.groups`."""
+        return self.digits > 0 and not self.anchored and begins_at_number(self.pattern)
 
     @cached_property
     def _has_places(self) -> bool:
         """Whether it is known where a match begins."""
-        return bool((self.at and not self.before) or self.endings or self.anchored)
+        return bool((self.at and not self.before) or self.endings or self.anchored or self.begins_at_number)
 
     def _places(self, glance: Glance) -> list[int]:
         if self.at:
             return glance.at_words(self.at)
         return glance.at_endings(self.endings) if self.endings else glance.groups
 
-    def _extended(self, text: str, start: int, end: int) -> tuple[int, int]:
-        if self.lead and (
-            match := _compile(rf"(?:{self.lead})\Z").search(text, max(0, start - _LEAD), start)
+    def _extended(self, glance: Glance, start: int, end: int) -> tuple[int, int]:
+        text, first = glance.text, max(0, start - _LEAD)
+        if (
+            self.lead
+            and _lead_sieve(self.lead).passing(glance.readable[first:start])
+            and (match := _compile(rf"(?:{self.lead})\Z").search(text, first, start))
         ):
             start = match.start()
         if self.tail and (match := _compile(self.tail).match(text, end)):

@@ -23,7 +23,7 @@ _SHAPE = bytes.maketrans(
     b"0" * 10 + b"A" * 26 + b"a" * 26,
 )
 _FEW = 12
-_MAX_MEMORY = 4 << 20
+_MEGABYTE = 1 << 20
 
 _ITEM = regex.compile(
     r"""
@@ -83,19 +83,23 @@ class Sieve:
       shape: whether only the shape of the text is looked at: every digit is any digit, every letter any of
         its case. That tells less and remembers less: the texts of a column differ in their shapes little.
       at_start: whether only matches that begin with the text count.
+      at_end: whether only matches that end with the text count.
     """
 
-    def __init__(self, patterns: Sequence[str], *, shape: bool = False, at_start: bool = False) -> None:
+    def __init__(
+        self, patterns: Sequence[str], *, shape: bool = False, at_start: bool = False, at_end: bool = False
+    ) -> None:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
-        options.max_mem = _MAX_MEMORY
+        options.max_mem = (4 + len(patterns) // 4) * _MEGABYTE
         options.log_errors = False
         self._all = range(len(patterns))
         self._shape = shape
         self._set = re2.Set.MatchSet(options) if at_start else re2.Set.SearchSet(options)
         read = [_Reader(pattern, shape).read() for pattern in patterns]
         for node in read:
-            self._set.Add(_written(node, is_last=True)[0])
+            written, ends = _written(node, is_last=not at_end)
+            self._set.Add(rf"(?:{written})\z" if at_end and not ends else written)
         # Always found, unless RE2 gives up.
         self._set.Add("")
         self._set.Compile()
@@ -119,6 +123,16 @@ def in_ascii(text: str) -> bytes:
     return text.encode("ascii", "replace")
 
 
+def begins_at_number(pattern: str) -> bool:
+    """Whether each match begins at one of :attr:`Glance.groups`: no letter or digit stands before it."""
+    options = _Reader(pattern, False).read().options
+    return (
+        pattern.startswith(r"(?<![\w")
+        and len(options) == 1
+        and _first(options[0]) <= {*string.digits, "(", "+", STAND_IN}
+    )
+
+
 class _Reader:
     """Reads the patterns of this package, not all that ``regex`` knows."""
 
@@ -129,13 +143,13 @@ class _Reader:
         self._count = 0
         self._groups: dict[str, _Node] = {}
 
-    def read(self) -> _Node:
+    def read(self) -> _Any:
         node = self._options(any_case=False)
         if self._at < len(self._pattern):
             raise ValueError(f"A parenthesis is closed at {self._at} that was not opened.")
         return node
 
-    def _options(self, *, any_case: bool) -> _Node:
+    def _options(self, *, any_case: bool) -> _Any:
         options: list[list[_Node]] = [[]]
         while self._at < len(self._pattern):
             item = _ITEM.match(self._pattern, self._at)
@@ -193,6 +207,24 @@ def _one(source: str, any_case: bool, shape: bool) -> _One:
     return _One("".join(sorted(set(characters))))
 
 
+def _first(node: _Node) -> set[str]:
+    """The characters that what is asked for can begin with; an empty string is one if it may be nothing."""
+    match node:
+        case _One(characters):
+            return set(characters)
+        case _All(parts):
+            first = {""}
+            for part in parts:
+                if "" in first:
+                    first = first - {""} | _first(part)
+            return first
+        case _Any(options):
+            return set().union(*map(_first, options))
+        case _Times(part, least, _):
+            return _first(part) | ({""} if not least else set())
+    return {""}
+
+
 def _demand(node: _Node) -> int:
     """How many characters of a rare sort, such as digits, a match has at least."""
     match node:
@@ -222,21 +254,25 @@ def _longest(node: _Node, *, is_last: bool = False) -> int:
             return _longest(part)
 
 
-def _written(node: _Node, *, may_end: bool = True, is_last: bool = False) -> tuple[str, bool]:
+def _written(
+    node: _Node, *, may_end: bool = True, is_last: bool = False, behind: int = 0
+) -> tuple[str, bool]:
     """The expression, and whether it ends here: nothing behind it may be asked for then.
 
-    Of what stands last no more than the least is asked for.
+    Of what stands last no more than the least is asked for. ``behind`` is the demand of what follows.
     """
     match node:
         case _One(characters):
             return "[" + "".join(f"\\x{ord(char):02x}" for char in characters) + "]", False
         case _All(parts):
-            return _sequence(parts, may_end, is_last)
+            return _sequence(parts, may_end, is_last, behind)
         case _Any(options):
-            written = [_written(option, may_end=may_end, is_last=is_last) for option in options]
+            written = [
+                _written(option, may_end=may_end, is_last=is_last, behind=behind) for option in options
+            ]
             return f"(?:{'|'.join(text for text, _ in written)})", any(ends for _, ends in written)
         case _Times(part, least, most):
-            text, ends = _written(part, may_end=may_end and least > 0)
+            text, ends = _written(part, may_end=may_end and least > 0, behind=behind)
             return (text, True) if ends else (f"(?:{text}){_times(least, least if is_last else most)}", False)
     return "", False
 
@@ -249,16 +285,17 @@ def _times(least: int, most: int) -> str:
     return {0: "*", 1: "+"}.get(least, f"{{{least},}}")
 
 
-def _sequence(parts: tuple[_Node, ...], may_end: bool, is_last: bool) -> tuple[str, bool]:
+def _sequence(parts: tuple[_Node, ...], may_end: bool, is_last: bool, behind: int) -> tuple[str, bool]:
     """What must follow and what does follow cannot both be asked for: the more demanding of the two is."""
     written = ""
     for place, part in enumerate(parts):
         rest = parts[place + 1 :]
+        follows = _demand(_All(rest)) + behind
         if isinstance(part, _Ahead):
-            if may_end and 0 < _demand(part.part) >= _demand(_All(rest)):
+            if may_end and 0 < _demand(part.part) >= follows:
                 return written + _written(part.part, is_last=True)[0], True
             continue
-        text, ends = _written(part, may_end=may_end, is_last=is_last and not rest)
+        text, ends = _written(part, may_end=may_end, is_last=is_last and not rest, behind=follows)
         written += text
         if ends:
             return written, True

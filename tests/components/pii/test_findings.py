@@ -112,3 +112,19 @@ def test_no_covered_character_is_lost() -> None:
         covered = {at for one in whole for at in range(one.start, one.end)}
         assert {at for one in found for at in range(one.start, one.end)} <= covered
         assert all(first.end <= second.start for first, second in itertools.pairwise(whole))
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ((0.99, 0.98), "<PERSON>"),
+        ((0.99, 0.62), "<PERSON> <PERSON>"),
+        ((0.62, 0.99), "<PERSON> <PERSON>"),
+        ((0.62, 0.62), "<PERSON>"),
+        ((0.99, 0.4), "<PERSON>"),
+    ],
+)
+def test_a_sure_name_and_a_word_that_is_doubted_are_two(scores, expected) -> None:
+    text = "Ana waited"
+    findings = [Finding("PERSON", 0, 3, scores[0]), Finding("PERSON", 4, 10, scores[1])]
+    assert replace_spans(text, joined(text, findings)) == expected

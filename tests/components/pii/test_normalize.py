@@ -39,6 +39,7 @@ LEFT_ALONE = [
     "Müller, Ærø, Łódź, São Paulo, Москва, Αθήνα, 東京",
     "R&D, AT&T",
     '<a href="mailto:x@example.com">',
+    '<img src="1.png" alt="Ana Ruiz">',
 ]
 
 

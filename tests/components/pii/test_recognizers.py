@@ -75,6 +75,16 @@ FOUND = [
     ("ACCOUNT_NUMBER", "Kundennummer [[K-4471093]]"),
     ("ACCOUNT_NUMBER", "sort code [[12-34-56]],"),
     ("ACCOUNT_NUMBER", '"patientId": "[[P0093441]]"'),
+    ("ACCOUNT_NUMBER", "Member [[M-243683]] has 8 points"),
+    ("ACCOUNT_NUMBER", "Matriculation number: [[9142686691]]"),
+    ("ACCOUNT_NUMBER", "the tenant number ([[3166379881]]) must"),
+    ("ACCOUNT_NUMBER", "mandate reference [[MND/20417/8]]"),
+    ("ACCOUNT_NUMBER", "N° d'adhérent : [[448572]]"),
+    ("ACCOUNT_NUMBER", "nº de socio [[036-923]]"),
+    ("ACCOUNT_NUMBER", "numero tessera [[77-20931]]"),
+    ("ACCOUNT_NUMBER", "numer umowy: [[2048/771/093]]"),
+    ("ACCOUNT_NUMBER", "asiakasnumero [[20481077]]"),
+    ("RECEIPT_NUMBER", "less credit note [[396400]]"),
     ("US_SSN", "SSN [[536-22-1234]]"),
     ("US_SSN", "social security number 5 of him: [[536221234]]"),
     ("US_ITIN", "ITIN [[912-75-1234]]"),
@@ -109,6 +119,12 @@ FOUND = [
     ("URL", "see [[https://www.linkedin.com/in/alice-b]]."),
     ("URL", "see [[https://shop.example/reset?token=a8f2c1]]"),
     ("URL", "see [[https://alice:pw@files.example/]]"),
+    ("URL", "see [[http://www.anna-kowalski.example]]"),
+    ("URL", "see [[http://annakowalski.example/recipes]]"),
+    ("URL", "see [[quietfox.github.io/notes]]"),
+    ("URL", "see [[https://wiki.example/wiki/User:Quiet_fox]]"),
+    ("URL", "see [[https://drive.example/file/d/1aB2cD3eF4]]"),
+    ("URL", "join [[https://zoom.us/j/94471093220]]"),
     ("DATE_OF_BIRTH", "born on [[12 March 1985]] in"),
     ("DATE_OF_BIRTH", "DOB: [[03/12/1985]]"),
     ("DATE_OF_BIRTH", "d.o.b. [[1985-03-12]]"),
@@ -120,10 +136,21 @@ FOUND = [
     ("VEHICLE_PLATE", "license plate [[7ABC123]]"),
     ("VEHICLE_PLATE", "Kennzeichen [[B-AB 1234]]"),
     ("VEHICLE_PLATE", "a van, [[AB12 CDE]], left"),
+    ("VEHICLE_PLATE", "the plate [[4456 RLT]] had a scratch"),
+    ("VEHICLE_PLATE", "MOT for [[HV-1-6]] due in May"),
+    ("VEHICLE_PLATE", "Moped [[71·RBW]] (50 cc)"),
     ("USERNAME", "username: [[jdoe42]]"),
     ("USERNAME", "my login is [[jdoe_42]]."),
     ("USERNAME", "follow [[@quiet_fox]] there"),
     ("USERNAME", "cp /home/[[jdoe]]/notes"),
+    ("USERNAME", "RT @[[quiet-fox]]: free tickets"),
+    ("USERNAME", "psn id [[quiet_fox7]], add me"),
+    ("USERNAME", "my steam name is [[quietfox]]"),
+    ("USERNAME", "discord [[quietfox#1322]]"),
+    ("USERNAME", '"GET /profile/[[quietfox]] HTTP/1.1" 200'),
+    ("USERNAME", "uid=1000([[jdoe]]) gid=100(users)"),
+    ("USERNAME", "Accepted publickey for [[jdoe]] from"),
+    ("USERNAME", "owner CORP\\[[jdoe]] may write"),
     ("COORDINATES", "at [[52.520008, 13.404954]]"),
     ("COORDINATES", "at [[40°26'46\"N 79°58'56\"W]]"),
     ("PERSON", "Hi [[Kabir]], here"),
@@ -135,6 +162,8 @@ FOUND = [
     ("PERSON", "[[Melania]] drove you home"),
     ("PERSON", "Sehr geehrte Frau [[Alice Bob]],"),
     ("PERSON", '"full_name": "[[alice bob]]"'),
+    ("PERSON", "Reporter: [[R. Hallas]]\n"),
+    ("PERSON", "{'patient': '[[Ruiz, Ana]]', 'ward': 7}"),
 ]
 
 # Without the words around it, a number that fails its checksum is just a number.
@@ -191,6 +220,14 @@ NOT_PERSONAL = [
     "std::vector<int> a::b 12:34:56",
     "Population: 1 234 567 in 2019/2020",
     "RFC-2119, ISO-8601, UTF-8 and CVE-2021-44228",
+    '{"@type": "Product", "@context": "x"}',
+    "The username must not contain spaces.",
+    '<input type="text" name="lastname">',
+    "Licence plates will change colour in 2023.",
+    "See https://www.walmart.com, https://www.samsung.com/tv and https://www.bookstore.example.",
+    "Read https://docs.github.io and https://blog.example/how-to-bake-bread.",
+    "GET /users/me HTTP/1.1, GET /users/1 HTTP/1.1",
+    "Nobody told us; the moped has 50 cc, bug#12 and issue#20481 are old.",
 ]
 
 
@@ -205,7 +242,7 @@ def recognizers() -> list[EntityRecognizer]:
 
 
 def _types(text: str, recognizers: list[EntityRecognizer]) -> list[tuple[str, int, int]]:
-    return [(f.entity_type, f.start, f.end) for f in merge(find_all(text, recognizers, THRESHOLD))]
+    return [(f.entity_type, f.start, f.end) for f in merge(find_all([text], recognizers, THRESHOLD)[0])]
 
 
 @pytest.mark.parametrize(("entity", "marked"), FOUND)
@@ -268,7 +305,7 @@ def test_presidio_runs_them_with_the_same_findings(recognizers: list[EntityRecog
     )
     text = "Dear Ana, call 312-555-0143 or write to ana@example.com; card 4111 1111 1111 1111."
     theirs = {(r.entity_type, r.start, r.end, r.score) for r in engine.analyze(text, language="en")}
-    assert theirs <= {tuple(finding) for finding in find_all(text, recognizers, 0.0)}
+    assert theirs <= {tuple(finding) for finding in find_all([text], recognizers, 0.0)[0]}
     assert {kind for kind, *_ in theirs} == {"PERSON", "PHONE_NUMBER", "EMAIL_ADDRESS", "CREDIT_CARD"}
 
 

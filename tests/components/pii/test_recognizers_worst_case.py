@@ -101,6 +101,6 @@ def test_a_long_cell_is_read_in_seconds() -> None:
     text = "She moved to 12 Elm Avenue and calls 312-555-0143 now. " * 4_000
     recognizers = pattern_recognizers(["ADDRESS", "PHONE_NUMBER"])
     start = time.process_time()
-    found = find_all(text, recognizers, 0.4)
+    found = find_all([text], recognizers, 0.4)[0]
     assert time.process_time() - start < 10
     assert len({(f.entity_type, f.start) for f in found if f.entity_type == "PHONE_NUMBER"}) == 4_000

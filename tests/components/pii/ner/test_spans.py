@@ -37,3 +37,19 @@ def test_neighbours_of_a_kind_are_one_finding() -> None:
         Finding("LOCATION", 10, 14, 0.65),
     ]
     assert list(findings(text, words, KINDS, 0.75)) == [Finding("PERSON", 0, 3, 0.9)]
+
+
+@pytest.mark.parametrize(
+    ("odds", "expected"),
+    [
+        ((0.96, 0.95, 0.9), ["Ana Ruiz waited"]),
+        ((0.96, 0.95, 0.3), ["Ana Ruiz", "waited"]),
+        ((0.3, 0.95, 0.9), ["Ana", "Ruiz waited"]),
+        ((0.96, 0.6, 0.3), ["Ana Ruiz waited"]),
+        ((0.3, 0.3, 0.3), ["Ana Ruiz waited"]),
+    ],
+)
+def test_a_word_that_is_doubted_is_not_part_of_a_name_that_is_sure(odds, expected) -> None:
+    text, places = "Ana Ruiz waited", [(0, 3), (4, 8), (9, 15)]
+    words = [(*place, np.array([share, 0.0])) for place, share in zip(places, odds, strict=True)]
+    assert [text[one.start : one.end] for one in findings(text, words, KINDS, 0.2)] == expected

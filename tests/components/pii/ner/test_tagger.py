@@ -20,7 +20,7 @@ TEXTS = [
     "-----",
     "Barbara",
     "x" * 5000,
-    "Ship to:\nBarbara Johnson\n12 Main Street, Springfield",
+    "My address is 12 Main Street, Springfield.",
 ]
 
 

@@ -3,6 +3,7 @@
 from functools import cache
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from components.pii.recognizers import pattern_recognizers
 from components.pii.recognizers.glance import Glance
 from components.pii.recognizers.plan import Plan
 from components.pii.recognizers.rules import Rule, RuleRecognizer
-from components.pii.recognizers.sieve import Sieve, in_ascii
+from components.pii.recognizers.sieve import Sieve, begins_at_number, in_ascii
 
 RECOGNIZERS = [one for one in pattern_recognizers(DEFAULT_ENTITIES) if isinstance(one, RuleRecognizer)]
 PLAN = Plan(RECOGNIZERS)
@@ -26,7 +27,15 @@ def personal() -> list[str]:
 def assert_nothing_is_held_back(text: str) -> None:
     glance = Glance(text)
     everything = [finding for one in RECOGNIZERS for finding in one.find(glance)]
-    assert sorted(PLAN.find(Glance(text))) == sorted(everything)
+    assert sorted(PLAN.find([Glance(text)])[0]) == sorted(everything)
+
+
+def assert_matches_begin_at_numbers(text: str) -> None:
+    """What a search of the whole text finds is what is tried at its numbers."""
+    glance = Glance(text)
+    for rule in (rule for one in RECOGNIZERS for rule in one.rules if rule.begins_at_number):
+        searched = regex.compile(rule.pattern).finditer(text)
+        assert {found.start() for found in searched} <= set(glance.groups), rule.pattern
 
 
 def passes(pattern: str, text: str, **how: bool) -> bool:
@@ -36,6 +45,12 @@ def passes(pattern: str, text: str, **how: bool) -> bool:
 def test_a_plan_finds_what_its_recognisers_find() -> None:
     for text in personal()[:40]:
         assert_nothing_is_held_back(text)
+
+
+def test_a_rule_that_begins_at_a_number_is_tried_wherever_it_matches() -> None:
+    for text in personal():
+        assert_matches_begin_at_numbers(text)
+    assert sum(rule.begins_at_number for one in RECOGNIZERS for rule in one.rules) > 30
 
 
 @settings(max_examples=60, deadline=None)
@@ -49,6 +64,7 @@ def test_also_in_texts_that_were_tampered_with(data: st.DataObject) -> None:
     )
     write = data.draw(st.sampled_from([str, str.upper, str.lower]))
     assert_nothing_is_held_back(write(text[:at] + put + text[to:]))
+    assert_matches_begin_at_numbers(write(text[:at] + put + text[to:]))
 
 
 @pytest.mark.parametrize("entity", DEFAULT_ENTITIES)
@@ -92,4 +108,29 @@ def test_a_pattern_without_a_bound_is_refused() -> None:
 
 def test_rules_of_a_policy_are_always_tried() -> None:
     own = RuleRecognizer("X", [Rule(pattern=r"(?>a+)b", score=0.9, seconds=1.0)], name="own")
-    assert [finding.start for finding in Plan([own]).find(Glance("caab"))] == [1]
+    assert [finding.start for finding in Plan([own]).find([Glance("caab")])[0]] == [1]
+
+
+def test_at_the_end_only_what_the_text_ends_with_counts() -> None:
+    assert passes(r"No\.? ", "Room No. ", at_end=True)
+    assert not passes(r"No\.? ", "No. of rooms", at_end=True)
+
+
+def test_a_lookahead_in_one_option_says_nothing_of_the_others() -> None:
+    pattern = r"(?:is(?=l)|h)land"
+    assert passes(pattern, "hland")
+    assert not passes(pattern, "hand")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "begins"),
+    [
+        (r"(?<![\w.])[0-9]{3}-[0-9]{4}", True),
+        (r"(?<![\w.])(?:\+[0-9]|[0-9])[0-9]{4}", True),
+        (r"(?<![\w.])[A-Z]?[0-9]{4}", False),
+        (r"(?<![.])[0-9]{4}", False),
+        (r"(?<![\w.])[0-9]{4}|x[0-9]", False),
+    ],
+)
+def test_what_begins_at_a_number_is_seen_in_the_pattern(pattern: str, begins: bool) -> None:
+    assert begins_at_number(pattern) is begins
