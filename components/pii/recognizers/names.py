@@ -83,6 +83,8 @@ _NO_FIELD = (
     r"(?!(?i:(?:first|last|full|user|sur|given|family|middle|company)?[ _-]?name|e-?mail|zip|phone|address"
     r"|city|country|date|age|born|vorname|nachname|del|da|do|dos|de|der|des|du)\b)"
 )
+# Behind a name: no number, no path.
+_NO_MORE = r"(?!\w|[-./]\d|\\)"
 _DEED = (
     "says|said|drove|drives|picked|took|takes|dropped|waited|arrived|called|wrote|writes|asked|told"
     "|thanks|thanked|rated|lives|lived|met|replied|emailed|phoned"
@@ -118,7 +120,7 @@ def names() -> RuleRecognizer:
             ),
             Rule(
                 pattern=rf"{role}(?!['\u2019][sS]\s(?!(?i:name)\s)){link}\s{{0,3}}+[\"']?[:,=]?\s{{0,3}}+[\"']?(?:{title}\.?\s{{1,2}}){{0,2}}"
-                rf"(?P<v>{NAME}(?:,[ ]{NAME}(?=[\n\"'<|;)]))?)(?!\w|[-./]\d|\\)",
+                rf"(?P<v>{NAME}(?:,[ ]{NAME}(?=[\n\"'<|;)]))?){_NO_MORE}",
                 score=0.7,
                 at=cue_words(_ROLE)
                 - {
@@ -141,13 +143,13 @@ def names() -> RuleRecognizer:
             ),
             Rule(
                 pattern=rf"(?i:from|to|cc|best|host|agent|author|love|yours|attendees?)(?:\s?[:=]|,"
-                rf"(?=\s?\n))\s{{0,3}}+[\"']?(?P<v>{NAME})(?!\w|[-./]\d|\\)",
+                rf"(?=\s?\n))\s{{0,3}}+[\"']?(?P<v>{NAME}){_NO_MORE}",
                 score=0.6,
                 at=cue_words("from|to|cc|best|host|agent|author|love|yours|attendee|attendees"),
             ),
             Rule(
                 pattern=rf"(?i:i am|i['\u2019]m|it['\u2019]s|this is|sono|soy|called|hosted by)\s"
-                rf"(?P<v>{_FULL_NAME})(?!\w|[-./]\d|\\)",
+                rf"(?P<v>{_FULL_NAME}){_NO_MORE}",
                 score=0.6,
                 at=cue_words("i|it|this|sono|soy|called|hosted"),
             ),

@@ -125,6 +125,9 @@ twitter|instagram|insta|ig|telegram|discord|tiktok|snapchat|snap|github|slack|ha
 |dm|tweet|tweeted|tagged|mention|mentioned|cc|username|posted|thanks|reply|message|ping|venmo|mastodon|threads
 |folgt|suivez|sígueme|sigue|seguimi|seguici|by|via|from|hey|hi
 """
+_BEFORE_HANDLE = (
+    "rt|via|h/t|cc|by|dm|ping|hey|hi|hello|ask|tell|contact|message|seen|follow|to|from|thanks|with"
+)
 _CODE = (
     "(?!(?i:media|type|context|graph|value|vocab|import|charset|font|keyframes|supports|page|override|test|param|return|returns"
     "|property|dataclass"
@@ -147,30 +150,31 @@ def usernames() -> RuleRecognizer:
         r"|group|support|friendly|only|none|null|true|false|unknown|password|using|at|you|your|details"
         r"|screen|form|button|must|cannot|can|could|should|may|will|needs|contains|already|taken|field)\b)"
     )
+    end = r"(?![@(]|\.\w)"  # It is no address and no call.
     return RuleRecognizer(
         "USERNAME",
         [
             Rule(
                 pattern=rf"{named}[\"']?\s?(?:[=:]|(?i:is|lautet|est|es|è|was)\b:?|#)\s{{0,2}}[\"'`]?"
-                rf"(?P<v>{plain}{name})(?![@(]|\.\w)",
+                rf"(?P<v>{plain}{name}){end}",
                 score=0.76,
                 at=cue_words(_USER_CUES),
             ),
             Rule(
                 pattern=rf"{cues}(?:[^\w\n.;]{{1,3}}[^\W\d_]{{1,12}}){{0,2}}?[^\w\n.;]{{1,4}}"
-                rf"(?P<v>{plain}{telling})(?![@(]|\.\w)",
+                rf"(?P<v>{plain}{telling}){end}",
                 score=0.65,
                 at=cue_words(_USER_CUES),
             ),
             Rule(
                 pattern=rf"(?i:user)(?:=|[\"']?\s?:\s?(?=[\"'])|:\s?(?={telling}))[\"']?"
-                rf"(?P<v>{plain}{name})(?![@(]|\.\w)",
+                rf"(?P<v>{plain}{name}){end}",
                 score=0.76,
                 at=frozenset({"user"}),
             ),
             Rule(
                 pattern=rf"(?i:(?:by|for|invalid|illegal|unknown|of|as) user|username|password for|logged "
-                rf"in as|login by)\s(?!(?i:user)\b)(?P<v>{plain}{name})(?![@(]|\.\w)",
+                rf"in as|login by)\s(?!(?i:user)\b)(?P<v>{plain}{name}){end}",
                 score=0.7,
                 at=cue_words("by|for|invalid|illegal|unknown|of|as|username|password|logged|login"),
             ),
@@ -203,13 +207,9 @@ def usernames() -> RuleRecognizer:
             ),
             Rule(
                 # Behind these words an @ is no decorator, so that more may follow: "RT @ana-b: late again".
-                pattern=r"(?i:rt|via|h/t|cc|by|dm|ping|hey|hi|hello|ask|tell|contact|message|seen|follow|to|from"
-                r"|thanks|with)\s@(?P<v>[A-Za-z_][\w.-]{1,38})(?<![.-])(?![@/(])",
+                pattern=rf"(?i:{_BEFORE_HANDLE})\s@(?P<v>[A-Za-z_][\w.-]{{1,38}})(?<![.-])(?![@/(])",
                 score=0.7,
-                at=cue_words(
-                    "rt|via|h|cc|by|dm|ping|hey|hi|hello|ask|tell|contact|message|seen|follow|to|from|thanks"
-                    "|with"
-                ),
+                at=cue_words(_BEFORE_HANDLE),
             ),
             Rule(
                 pattern=r"(?<![\w#&/])(?!(?i:invoice|order|ticket|bug|issue|room|apt|suite|unit|case|ref|no|number"
