@@ -7,17 +7,17 @@ most of a receipt is the same in every receipt, so that once addresses and numbe
 a name that is found once is found wherever its text repeats it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 
 import regex
 from presidio_analyzer import EntityRecognizer
 
 from components.pii.errors import PatternTimeoutError, ScrubError
-from components.pii.findings import Finding, joined, mask, merge, unmask
+from components.pii.findings import Finding, Stretch, joined, mask, merge, unmask
 from components.pii.mentions import comes_again, find_repeated
 from components.pii.ner.models import Profile, sentence_readers
-from components.pii.ner.not_names import is_no_name
+from components.pii.ner.not_names import is_none
 from components.pii.ner.spacy_model import SMALL_MODEL as MODEL
 from components.pii.normalize import normalize
 from components.pii.policy import PatternRule
@@ -123,15 +123,7 @@ class Detector:
         sentences = [list(_SENTENCE.finditer(text)) for text, _ in masked]
         names = self._read_sentences({match.group() for matches in sentences for match in matches})
         return [
-            merge(
-                findings
-                + [
-                    original
-                    for match in matches
-                    for name in names[match.group()]
-                    for original in unmask(_shift(name, match.start()), stretches)
-                ]
-            )
+            merge([*findings, *more]) if (more := list(_unmasked(matches, names, stretches))) else findings
             for findings, (_, stretches), matches in zip(found, masked, sentences, strict=True)
         ]
 
@@ -159,13 +151,13 @@ class Detector:
             self._read.update(short)
 
     def _names(self, text: str, findings: Iterable[Finding]) -> list[Finding]:
-        """Those of a reader's findings that are wanted, sure enough, and not a word that is never a name."""
+        """Those of a reader's findings that are wanted, sure enough, and can be what they say."""
         return [
             one
             for one in self._allowed(text, findings)
             if one.entity_type in self._wanted
             and one.score >= self._threshold
-            and not (one.entity_type == "PERSON" and is_no_name(text[one.start : one.end]))
+            and not is_none(one.entity_type, text[one.start : one.end])
         ]
 
     def _allowed(self, text: str, findings: Iterable[Finding]) -> list[Finding]:
@@ -199,5 +191,13 @@ def _guarded(find: Callable[[], list]) -> list:
     )
 
 
-def _shift(finding: Finding, by: int) -> Finding:
-    return finding._replace(start=finding.start + by, end=finding.end + by)
+def _unmasked(
+    sentences: Iterable["regex.Match[str]"],
+    names: Mapping[str, Sequence[Finding]],
+    stretches: Sequence[Stretch],
+) -> Iterator[Finding]:
+    """The names in each sentence of a masked text, as findings in the original."""
+    for match in sentences:
+        for name in names[match.group()]:
+            at = match.start()
+            yield from unmask(name._replace(start=name.start + at, end=name.end + at), stretches)

@@ -18,7 +18,8 @@ import regex
 
 from components.pii.findings import Finding
 from components.pii.markup import Edit, controls, emphasis, escapes, markup
-from components.pii.recognizers.sieve import Sieve
+from components.pii.recognizers.rules import compile_pattern
+from components.pii.recognizers.sieve import Sieve, in_ascii
 
 
 class _Pass:
@@ -65,6 +66,8 @@ class Normalized(NamedTuple):
 
     def to_original(self, finding: Finding) -> Finding:
         """A finding in the readable text, as the span of the original that it was made of."""
+        if not self.offsets:
+            return finding
         start, end = finding.start, finding.end
         for one in reversed(self.offsets):
             # A character that was put in between has no place of its own: its neighbours' may cross.
@@ -72,9 +75,20 @@ class Normalized(NamedTuple):
         return finding._replace(start=start, end=end)
 
 
+class _Sieved:
+    """A pattern that few texts have, and its sieve, which tells so in a fraction of the time."""
+
+    def __init__(self, pattern: str) -> None:
+        self._sieve = Sieve([pattern])
+        self._pattern = compile_pattern(pattern)
+
+    def search(self, text: str) -> bool:
+        return bool(self._sieve.passing(in_ascii(text))) and self._pattern.search(text) is not None
+
+
 # In ASCII only these need more than a look: a control character, an entity, a tag, emphasis, an escape, lone
 # letters or digits in a row, groups of digits with something odd between them, "at" for "@".
-_ASCII_SUSPECT = re.compile(
+_ASCII_SUSPECT = _Sieved(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|&[#A-Za-z]|<[/!A-Za-z]|\*\w|\w\*|__|~~|`|(?<!\w)_\w"
     r"|\\[-unrtx!-/:@\[\]_`{|}~ ]|%[0-9A-Fa-f]{2}|=(?:\r?\n|2D|2E|[24]0[A-Za-z])|[-_](?i:at)[-_]"
     r"|[0-9][ ._/,-]{1,3}[0-9][ ._/,-]{1,3}[0-9][ ._/,-]{1,3}[0-9][ ._/,-]"
@@ -83,7 +97,6 @@ _ASCII_SUSPECT = re.compile(
     r"|(?<!\w)[A-Za-z](?: [A-Za-z](?!\w)){3}"
     r"|[\[({]\s?(?i:at|dot|@)\s?[\])}]|\s(?i:dot)\s|\w @|@ \w|\s(?i:at)\s[a-z0-9-]{1,63}\.[a-z]"
 )
-_SIEVE = Sieve([_ASCII_SUSPECT.pattern])
 
 
 def normalize(text: str) -> Normalized:
@@ -96,7 +109,7 @@ def normalize(text: str) -> Normalized:
     and spelt-out e-mail addresses. A text that is written backwards is read both ways. Base64 is left as it
     is: see :func:`looks_encoded`.
     """
-    if text.isascii() and not (_SIEVE.passing(text.encode()) and _ASCII_SUSPECT.search(text)):
+    if text.isascii() and not _ASCII_SUSPECT.search(text):
         return Normalized(text)
     passes: list[_Pass] = []
     for find_edits in _PASSES:
@@ -242,8 +255,8 @@ _SPELT = regex.compile(
     r"|(?<![\w.+-])[\w.+-]{1,64}+ ?@ ?[\w-]{1,63}+\.[\w.-]{2,63}"
 )
 # What every such address has; quick to look for.
-_MAYBE_SPELT = regex.compile(
-    rf"@|[\[({{<]\s?(?i:at|ät|arroba|chiocciola|arobase)\s?[\])}}>]|[-_](?i:at|dot)[-_]"
+_MAYBE_SPELT = _Sieved(
+    rf"\s@|@\s|{_DOT}|[\[({{<]\s?(?i:at|ät|arroba|chiocciola|arobase)\s?[\])}}>]|[-_](?i:at)[-_]"
     rf"|\s{_AT_WORD}\s{{1,2}}[\w-]{{1,63}}+(?:\.\w|{_DOT})"
 )
 _SPELT_PART = regex.compile(rf"(?P<at>{_BRACKETED_AT}|\s{{1,2}}{_AT_WORD}\s{{1,2}}| ?@ ?)|(?P<dot>{_DOT})")
@@ -267,9 +280,7 @@ _LONE_LETTERS = (
     r"|(?<![\w.@-])\p{L}(?:(?P<by>, ?|[._/-])[\p{L}\p{N}](?![^\W_]))(?:(?P=by)[\p{L}\p{N}](?![^\W_])){7,60}+"
 )
 _LONE = regex.compile(rf"(?P<digits>{_LONE_DIGITS})|{_LONE_LETTERS}")
-_MAYBE_LONE = regex.compile(
-    r"(?<!\w)[\p{L}\p{N}](?:(?: {1,3}|[ ._/-]{1,3}|, ?)[\p{L}\p{N}@.+-](?![^\W_])){4}"
-)
+_MAYBE_LONE = _Sieved(r"(?<!\w)[\p{L}\p{N}](?:(?: {1,3}|[ ._/-]{1,3}|, ?)[\p{L}\p{N}@.+-](?![^\W_])){4}")
 _BETWEEN = regex.compile(r"[^0-9]+")
 _BETWEEN_LETTERS = regex.compile(r"(?<=\w)[._/-](?=\w)|, ?|(?P<blanks> {1,3})")
 
@@ -296,7 +307,7 @@ _DIGIT_GROUPS = regex.compile(
     rf"|(?P<ssn>[0-9]{{3}}{_ODD}[0-9]{{2}}{_ODD}[0-9]{{4}})"
     r")(?![\w]|[ \t-][0-9]|[.,:][0-9])"
 )
-_MAYBE_GROUPS = re.compile("[0-9]{3}[^0-9A-Za-z]{1,7}[0-9]{2,4}[^0-9A-Za-z]{1,7}[0-9]{4}")
+_MAYBE_GROUPS = _Sieved("[0-9]{3}[^0-9A-Za-z]{1,7}[0-9]{2,4}[^0-9A-Za-z]{1,7}[0-9]{4}")
 _ODD_GAP = regex.compile(r"[^0-9]+")
 
 

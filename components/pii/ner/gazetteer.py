@@ -54,11 +54,14 @@ class NameListRecognizer(EntityRecognizer):
     def _findings(self, text: str) -> Iterator[Finding]:
         names = self._names
         pattern = _WORD_IN_ASCII if text.isascii() else _WORD
-        words = [match.span() for match in pattern.finditer(text)]
-        kinds = [names.get(text[start:end].lower(), 0) for start, end in words]
+        matches = list(pattern.finditer(text))
+        kinds = [names.get(match.group().lower(), 0) for match in matches]
+        if not any(kind & _GIVEN for kind in kinds):
+            return
+        words = [match.span() for match in matches]
         at = 0
         while at < len(words):
-            if not kinds[at] & (_GIVEN | _FAMILY):
+            if not kinds[at] & _GIVEN:
                 at += 1
                 continue
             last, score = self._name(text, words, kinds, at)

@@ -233,9 +233,12 @@ def _compounds() -> list[Rule]:
     )
     return [
         Rule(
-            pattern=rf"\p{{Lu}}\p{{L}}{{0,40}}(?:\.(?=\s)|(?!\p{{L}})),?\s{{1,2}}{number}{floor}",
+            pattern=rf"(?=\p{{Lu}})\p{{L}}{{0,40}}?(?i:{_COMPOUND})(?:\.(?=\s)|(?!\p{{L}})),?\s{{1,2}}"
+            rf"{number}{floor}",
             score=0.8,
-            endings=tuple(_COMPOUND.split("|")),
+            digits=1,
+            before=55,
+            after=32,
             lead=r"(?<!\p{L})(?:\p{Lu}\p{L}{0,20}\.?-){1,4}|(?<!\p{L})(?!(?:From|To|At|In|Of|Trip"
             r"|Pickup|Dropoff)\b)(?:\p{Lu}\p{L}{1,20}[ -]){1,2}(?<!\b(?:From|To|At|In|And|Und"
             r"|Dropoff|Pickup) )",

@@ -16,11 +16,10 @@ _WORD_IN_ASCII = re.compile("[A-Za-z]{1,60}")
 _CAMEL_CASE_IN_ASCII = re.compile("[a-z][A-Z]")
 _RECASED = regex.compile(r"(?<!\d)[^\W\d_]{1,60}+(?!\d)|(?<=\d)(?i:st|nd|rd|th)\b")
 _HUMP = regex.compile(r"\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})")
-_GROUP = re.compile(r"(?<!\w)[0-9]+|[(+](?=[(+]?[0-9])")
+_GROUP = re.compile(r"(?<![\w.-])[0-9]+|[(+](?=[(+]?[0-9])")
 _NUMBER = re.compile("[0-9](?:[ .()/\u2013-]{0,2}[0-9])*+")
 _CONTEXT_BEFORE = 60
 _CONTEXT_AFTER = 30
-_SHORT = 1_000
 
 _STATES = frozenset(
     regex.findall(
@@ -58,7 +57,6 @@ class Glance:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._is_plain = text.isascii() and not _CAMEL_CASE_IN_ASCII.search(text)
         self._around: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
 
     @cached_property
@@ -68,43 +66,37 @@ class Glance:
 
     @cached_property
     def vocabulary(self) -> Set[str]:
-        """The words of :attr:`words`."""
-        return set(_WORD_IN_ASCII.findall(self._lowered)) if self._is_plain else self.words.keys()
-
-    @cached_property
-    def words(self) -> dict[str, list[int]]:
-        """Each word in lower case, with the places where it starts; of ``dateOfBirth`` also ``of``."""
-        places: dict[str, list[int]] = {}
-        for match in (_WORD_IN_ASCII if self.text.isascii() else _WORD).finditer(self.text):
-            places.setdefault(match.group().lower(), []).append(match.start())
-        if not self._is_plain and _CAMEL_CASE.search(self.text):
-            self._add_humps(places)
-        return places
-
-    @cached_property
-    def _lowered(self) -> str:
-        return self.text.lower()
+        """The words of the text in lower case; of ``dateOfBirth`` also ``of``."""
+        words = set((_WORD_IN_ASCII if self.text.isascii() else _WORD).findall(self._lowered))
+        words.update(self._humps)
+        return words
 
     def places(self, word: str) -> list[int]:
         """Where this word of the vocabulary starts."""
-        # Few words are asked for: in a short text it is quicker to look for each than to note all places.
-        if not self._is_plain or len(self.text) > _SHORT:
-            return self.words[word]
+        # Few words are asked for: it is quicker to look for each than to note all places.
         text, length, places, at = self._lowered, len(word), [], -1
         while (at := text.find(word, at + 1)) >= 0:
             if not text[at - 1 : at].isalpha() and not text[at + length : at + length + 1].isalpha():
                 places.append(at)
-        return places
+        return sorted({*places, *self._humps[word]}) if word in self._humps else places
 
-    def _add_humps(self, places: dict[str, list[int]]) -> None:
-        touched = set()
-        for match in _WORD.finditer(self.text):
-            if _CAMEL_CASE.search(match.group()):
-                for hump in _HUMP.finditer(match.group()):
-                    touched.add(hump.group().lower())
-                    places.setdefault(hump.group().lower(), []).append(match.start() + hump.start())
-        for word in touched:
-            places[word] = sorted(set(places[word]))
+    @cached_property
+    def _lowered(self) -> str:
+        lowered = self.text.lower()
+        if len(lowered) == len(self.text):
+            return lowered
+        return "".join(char.lower() if len(char.lower()) == 1 else char for char in self.text)
+
+    @cached_property
+    def _humps(self) -> dict[str, list[int]]:
+        """Each part of the words in camel case, in lower case, with the places where it starts."""
+        places: dict[str, list[int]] = {}
+        if (_CAMEL_CASE_IN_ASCII if self.text.isascii() else _CAMEL_CASE).search(self.text):
+            for match in _WORD.finditer(self.text):
+                if _CAMEL_CASE.search(match.group()):
+                    for hump in _HUMP.finditer(match.group()):
+                        places.setdefault(hump.group().lower(), []).append(match.start() + hump.start())
+        return places
 
     @cached_property
     def recased(self) -> "Glance":
@@ -123,7 +115,8 @@ class Glance:
 
     @cached_property
     def groups(self) -> list[int]:
-        """Where a group of digits starts that no letter or digit stands before, or the ( or + before it."""
+        """Where a group of digits starts that no letter, digit, full stop or hyphen stands before, or the
+        parenthesis or plus sign before it."""
         return [match.start() for match in _GROUP.finditer(self.text)] if self.numbers else []
 
     @cached_property
@@ -146,10 +139,6 @@ class Glance:
         if not found:
             return []
         return sorted(place for word in found for place in self.places(word))
-
-    def at_endings(self, endings: tuple[str, ...]) -> list[int]:
-        """Where a word starts that ends so."""
-        return sorted(at for word in self.vocabulary if word.endswith(endings) for at in self.places(word))
 
     def has_word_near(self, cues: frozenset[str], start: int, end: int) -> bool:
         """Whether one of these words starts up to 60 characters before the span, or 30 after it."""

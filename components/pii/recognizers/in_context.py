@@ -160,10 +160,11 @@ def receipts() -> RuleRecognizer:
                 at=cue_words(_RECEIPTS_SOMETIMES),
             ),
             Rule(
-                pattern=r"(?<![\w-])(?=(?:[\p{L}/-]{0,8}\d){7})(?!(?:ISO|UTF|RFC|CVE|SHA|MD|GMT|UTC|COVID"
+                pattern=r"(?<![\w-])(?!(?:ISO|UTF|RFC|CVE|SHA|MD|GMT|UTC|COVID"
                 r"|HTTP|IPV?|USB|ISBN|PEP|JSR|KB)-?\d)\p{Lu}{1,5}-?\d{2,12}+"
                 r"(?:[-/][\p{Lu}\d]{2,12}){1,4}+(?!\w)",
                 score=0.5,
+                check=_has_seven_digits,
                 digits=3,
                 before=14,
                 after=60,
@@ -212,6 +213,10 @@ def _is_mixed(text: str) -> bool | None:
     return None if any(map(str.isdigit, text)) and any(map(str.isalpha, text)) else False
 
 
+def _has_seven_digits(text: str) -> bool | None:
+    return None if sum(map(str.isdigit, text)) >= 7 else False
+
+
 def passports() -> RuleRecognizer:
     """Passport numbers after the words for them."""
     names, at = cue_pattern(_PASSPORTS), cue_words(_PASSPORTS)
@@ -220,6 +225,7 @@ def passports() -> RuleRecognizer:
         "PASSPORT",
         [
             Rule(pattern=rf"{names}{LINK}(?P<v>{value})", score=0.86, at=at),
+            Rule(pattern=rf"{names}{LINK}(?P<v>{token(2, 12)})(?<=[\p{{Lu}}\d]{{7}})", score=0.8, at=at),
             Rule(pattern=rf"{names}{GAP}(?P<v>{value})", score=0.62, at=at),
             Rule(pattern=r"(?<!\w)P[A-Z<][A-Z]{3}[A-Z<]{39}\s[A-Z0-9<]{44}(?!\w)", score=0.95, marks=("P<",)),
         ],
@@ -290,7 +296,7 @@ def plates() -> RuleRecognizer:
             ),
             *(
                 Rule(
-                    pattern=rf"(?<![\w-])(?=[A-Z\d]{{1,4}}[ -]?[A-Z\d]){not_plates}(?:{shape})(?![\w@]|-\w)",
+                    pattern=rf"(?<![\w-])(?=(?:{shape})(?![\w@]|-\w)){not_plates}(?:{shape})(?![\w@]|-\w)",
                     score=score,
                     digits=2,
                     context=at - {"reg", "tag", "car", "auto"},

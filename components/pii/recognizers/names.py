@@ -4,7 +4,7 @@ from components.pii.recognizers.rules import Rule, RuleRecognizer, cue_pattern, 
 
 _NOT_A_NAME = (
     "(?!(?:A|All|An|And|Any|As|At|But|Card|Cash|Driver|For|From|Have|Here|How|I|If|In|Is|It|Member|My|No|Of"
-    "|On|Or|Our|Passenger|Please|Receipt|Rider|Ride|So|Team|Thank|Thanks|That|The|There|This|To|Today|Total"
+    "|On|Or|Our|Passenger|Please|Receipt|Rider|Ride|So|Team|Editor|Mr|Mrs|Ms|Thank|Thanks|That|The|There|This|To|Today|Total"
     "|Trip|Was|We|Welcome|What|When|Where|With|You|Your|Sir|Madam|Customer|Customers|Everyone"
     "|Everybody|Colleagues"
     "|Friends|Support|Guest|Folks|Phone|Email|Address|Number|Date|Account|Order|Invoice|Not|Monday|Tuesday"

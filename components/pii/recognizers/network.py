@@ -2,10 +2,11 @@
 
 import ipaddress
 
-from components.pii.recognizers.rules import Rule, RuleRecognizer, cue_words
+from components.pii.recognizers.rules import Rule, RuleRecognizer
 
-_VERSION = cue_words(
-    "version|versions|v|ver|release|released|build|upgrade|upgraded|section|chapter|firmware|driver"
+_VERSION = (
+    r"(?<!\b(?i:versions?|v|ver|released?|build|upgraded?|section|chapter|firmware|driver)"
+    r"(?:\W{1,3}(?i:number|no|is|to|from))?[\s.:=#\"'-]{1,4})"
 )
 
 
@@ -27,11 +28,9 @@ def ips() -> RuleRecognizer:
         "IP_ADDRESS",
         [
             Rule(
-                pattern=r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}(?!\d))?(?![\w-]|\.\d)",
+                pattern=rf"(?<![\w.-]){_VERSION}\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?:/\d{{1,2}}(?!\d))?(?![\w-]|\.\d)",
                 score=0.8,
                 digits=4,
-                context=_VERSION,
-                named=0.3,
                 check=_is_ip,
             ),
             Rule(

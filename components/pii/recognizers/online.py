@@ -24,7 +24,7 @@ _PERSONAL_PATH = (
     r"|(?i:/(?:share|shared|s|d|file|files|folders?|docs?|documents?|records?|reports?|results?|claims?|cases?"
     r"|polic(?:y|ies)|pay|payments?|receipts?|checkout|meet|meeting|join|j|rooms?|call|calendar|ical|feed"
     r"|magic|login|signin|password|consent|surveys?|forms?|view|r|m|c|dl|download|p)/"
-    r"(?=[\w-]{0,40}?\d)[\w-]{6})"
+    r"(?=[\w-]{0,40}?\d)[\w-]{6}|/(?:t|trips?|rides?)/(?=[\w/-]{0,60}?\d)[\w/-]{6})"
 )
 _PERSONAL_QUERY = (
     r"(?i:[?&#;](?:[a-z]{1,12}[_-])?(?:e?mail|user|username|user_?id|uid|u|name|first_?name"
@@ -44,13 +44,17 @@ _SITES = (
 )
 _COMPANY_SITES = "(?!(?i:www|help|support|blog|docs|about|pages|status|developer|api|assets|cdn|mail)\\.)"
 _PARTS = regex.compile(r"[^\W\d_]{2,}")
+_OWN = frozenset({"me", "name"})
 _NO_NAME = frozenset({"www", "com", "net", "org", "info", "blog", "site", "home"})
 
 
 def _is_named(url: str) -> bool | None:
-    """False where the host is not called after a person: a given name with a surname, in either order."""
+    """False where the host is not called after a person (a given name with a surname, in either order), and
+    its last part does not say that it is one's own."""
     host = url.partition("://")[2] or url
-    labels = regex.split(r"[/?#:]", host.lower(), maxsplit=1)[0].split(".")[:-1]
+    *labels, last = regex.split(r"[/?#:]", host.lower(), maxsplit=1)[0].rstrip(".").split(".")
+    if last in _OWN:
+        return None
     parts = [part for part in _PARTS.findall(" ".join(labels)) if part not in _NO_NAME]
     if any(map(is_full_name, parts)) or any(starmap(are_names, pairwise(parts))):
         return None
@@ -64,7 +68,7 @@ def urls() -> RuleRecognizer:
     The address of a shop or of an article is nobody's.
     """
     start = r"(?<![\w@/.-])(?:(?i:https?|ftp|ssh|sftp|wss?)://|(?i:www)\.)"
-    host = r"[\w.-]{1,253}+(?::\d{1,5})?"
+    host = r"[\w-]{1,63}+(?:\.[\w-]{1,63}+){0,10}+(?::\d{1,5})?"
     marks = ("://", "www.", "WWW.", "Www.")
 
     def where(looks: str, score: float) -> Rule:
@@ -148,7 +152,8 @@ def usernames() -> RuleRecognizer:
         r"(?=[\w.@-]{0,38}?[A-Za-z])(?!(?i:name|names|id|is|was|in|to|the|and|or|as|for|has|not|with"
         r"|on|from|agent|data|account|page|interface|error|failed|successful|experience|guide|manual"
         r"|group|support|friendly|only|none|null|true|false|unknown|password|using|at|you|your|details"
-        r"|screen|form|button|must|cannot|can|could|should|may|will|needs|contains|already|taken|field)\b)"
+        r"|screen|form|button|must|cannot|can|could|should|may|will|needs|contains|already|taken|field)"
+        r"(?!\w|[.-]\w))"
     )
     end = r"(?![@(]|\.\w)"  # It is no address and no call.
     return RuleRecognizer(
@@ -179,7 +184,8 @@ def usernames() -> RuleRecognizer:
                 at=cue_words("by|for|invalid|illegal|unknown|of|as|username|password|logged|login"),
             ),
             Rule(
-                pattern=rf"(?<![\w@./`\\(:+-])@{_CODE}[A-Za-z_]\w(?:[\w.]{{0,28}}+)(?<!\.)(?![\w@/(:-])",
+                pattern=rf"(?<![\w@./`\\:+-])(?<!\((?!@\w{{2,30}}\)))@{_CODE}[A-Za-z_]\w(?:[\w.]{{0,28}}+)"
+                r"(?<!\.)(?![\w@/(:-])",
                 score=0.5,
                 marks=("@",),
                 context=cue_words(_HANDLE_WORDS),

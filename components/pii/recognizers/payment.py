@@ -65,7 +65,7 @@ def cards() -> RuleRecognizer:
             Rule(
                 pattern=r"(?<!\w)(?:\d{4}[ -]?)?(?:(?:[*•·]{2,8}|[xX]{3,8})[ -]?){1,5}+\d{3,5}(?!\w)",
                 score=0.8,
-                marks=("*", "x", "X", "•", "·"),
+                marks=("*", "•", "·", "xx", "xX", "Xx", "XX"),
             ),
             Rule(
                 pattern=r"(?i:ending|ends|ended|endend|terminant|terminada|che termina)(?i:\s{1,9}(?:in|with"

@@ -14,8 +14,7 @@ from components.pii.recognizers.rules import Rule, RuleRecognizer
 from components.pii.recognizers.sieve import Sieve
 
 # More rules in one sieve have more states between them than come again.
-_TOGETHER = 16
-_OF_ALL_SORTS = 8
+_TOGETHER = 5
 
 _Due = Iterable[tuple[int, Sequence[int] | None]]
 """Numbers of rules, and the places at which to try them (None: wherever the rule itself looks)."""
@@ -80,8 +79,8 @@ def _grouped(own: Sequence[_Own]) -> Iterator["_Group"]:
         yield _AtNumbers(at_numbers)
     for first in range(0, len(around), _TOGETHER):
         yield _AroundNumbers(around[first : first + _TOGETHER])
-    for first in range(0, len(others), _OF_ALL_SORTS):
-        yield _Others(others[first : first + _OF_ALL_SORTS])
+    if others:
+        yield _Others(others)
 
 
 class _Group:
@@ -173,13 +172,27 @@ class _AroundNumbers(_Group):
 
 
 class _Others(_Group):
-    """Rules that ask for a mark, for a word near by, or for nothing."""
+    """Rules that ask for a mark, for a word near by, or for nothing: what they ask for, then their sieve."""
+
+    def __init__(self, own: Sequence[_Own]) -> None:
+        super().__init__(own)
+        by_mark: defaultdict[str, set[int]] = defaultdict(set)
+        for number, one in enumerate(own):
+            for mark in one.rule.marks:
+                by_mark[mark].add(number)
+        self._by_mark = list(by_mark.items())
+        self._unmarked = [number for number, one in enumerate(own) if not one.rule.marks]
 
     @cached_property
-    def _sieve(self) -> Sieve:
-        return Sieve([one.rule.pattern for one in self.own])
+    def _sieves(self) -> list[Sieve]:
+        return [Sieve([one.rule.pattern]) for one in self.own]
 
     def _due(self, seen: Glance) -> _Due:
-        for number in self._sieve.passing(seen.readable):
-            if self.own[number].rule.may_match(seen):
+        text = seen.text
+        due = {number for number in self._unmarked if self.own[number].rule.may_match(seen)}
+        for mark, numbers in self._by_mark:
+            if mark in text:
+                due |= numbers
+        for number in sorted(due):
+            if self._sieves[number].passing(seen.readable):
                 yield number, None

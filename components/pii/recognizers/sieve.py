@@ -38,6 +38,7 @@ _ITEM = regex.compile(
     """,
     regex.VERBOSE | regex.DOTALL,
 )
+_NOT_BEHIND = regex.compile(r"\(\?<!(?P<characters>\[(?:\\.|[^]\\])+\]|\\w)\)")
 _TIMES = regex.compile(r"(?:\?|\{(\d+)(?:,(\d+))?\})[?+]?")
 _ENDLESS = regex.compile(r"[*+]|\{\d*,\}")
 
@@ -124,13 +125,14 @@ def in_ascii(text: str) -> bytes:
 
 
 def begins_at_number(pattern: str) -> bool:
-    """Whether each match begins at one of :attr:`Glance.groups`: no letter or digit stands before it."""
+    """Whether each match begins at one of :attr:`Glance.groups`."""
     options = _Reader(pattern, False).read().options
-    return (
-        pattern.startswith(r"(?<![\w")
-        and len(options) == 1
-        and _first(options[0]) <= {*string.digits, "(", "+", STAND_IN}
-    )
+    first = _first(options[0])
+    if len(options) > 1 or not first <= {*string.digits, "(", "+", STAND_IN}:
+        return False
+    not_behind = _NOT_BEHIND.match(pattern)
+    behind = "a0_.-" if first & {*string.digits} else "a0_"
+    return bool(not_behind) and all(regex.match(not_behind["characters"], one) for one in behind)
 
 
 class _Reader:

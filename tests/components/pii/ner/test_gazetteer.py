@@ -1,7 +1,6 @@
 import pytest
 
 from components.pii.ner.gazetteer import NameListRecognizer, name_lists
-from components.pii.ner.not_names import is_no_name
 
 
 @pytest.mark.parametrize(
@@ -29,8 +28,3 @@ def test_the_lists_hold_the_names_of_many_nations() -> None:
         assert names[given] & 1, given
     for family in ("johnson", "müller", "nguyen", "kowalski", "garcía", "okafor"):
         assert names[family] & 2, family
-
-
-@pytest.mark.parametrize(("text", "expected"), [("May", True), ("Dear Customer", True), ("May Long", False)])
-def test_words_that_are_no_names(text, expected) -> None:
-    assert is_no_name(text) is expected

@@ -125,11 +125,14 @@ def test_a_lookahead_in_one_option_says_nothing_of_the_others() -> None:
 @pytest.mark.parametrize(
     ("pattern", "begins"),
     [
-        (r"(?<![\w.])[0-9]{3}-[0-9]{4}", True),
-        (r"(?<![\w.])(?:\+[0-9]|[0-9])[0-9]{4}", True),
-        (r"(?<![\w.])[A-Z]?[0-9]{4}", False),
+        (r"(?<![\w.-])[0-9]{3}-[0-9]{4}", True),
+        (r"(?<![\w.-])(?:\+[0-9]|[0-9])[0-9]{4}", True),
+        (r"(?<!\w)\+[0-9]{4}", True),
+        (r"(?<![\w.-])[A-Z]?[0-9]{4}", False),
+        (r"(?<![\w.])[0-9]{4}", False),
         (r"(?<![.])[0-9]{4}", False),
-        (r"(?<![\w.])[0-9]{4}|x[0-9]", False),
+        (r"[0-9]{4}", False),
+        (r"(?<![\w.-])[0-9]{4}|x[0-9]", False),
     ],
 )
 def test_what_begins_at_a_number_is_seen_in_the_pattern(pattern: str, begins: bool) -> None:
