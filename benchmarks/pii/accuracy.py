@@ -157,6 +157,12 @@ def presidio_engine() -> AnalyzerEngine:
     return AnalyzerEngine(nlp_engine=nlp, supported_languages=["en"])
 
 
+def presidio_types() -> frozenset[str]:
+    """Those of our entity types that Presidio's default recognisers know, under whatever name."""
+    known = presidio_engine().get_supported_entities("en")
+    return frozenset(_ALIASES.get(one, one) for one in known) & frozenset(DEFAULT_ENTITIES)
+
+
 def figures(scores: Scores) -> dict[str, Any]:
     """All figures of these scores, to be written as JSON."""
     return {

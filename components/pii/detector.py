@@ -36,6 +36,8 @@ _ECHO_SCORE = 0.4
 _SENTENCE = regex.compile(
     r"(?:\S++|(?!(?<=[.!?]['\")>]?)(?<!\b(?:\p{Lu}|Mr|Mrs|Ms|Dr|St|Jr|Sr)\.)\s)[^\S\n])+"
 )
+# The name lists are quicker than what tells sentences apart.
+_TEXT = regex.compile(r"(?s).+")
 
 
 class RecognizerFailedError(ScrubError):
@@ -76,6 +78,7 @@ class Detector:
         self._allow = frozenset(allow)
         self._patterns = [*pattern_recognizers(wanted, rules), *extra]
         self._readers = sentence_readers(wanted, profile, model)
+        self._unit = _SENTENCE if profile != "fast" or model else _TEXT
         self._wanted = wanted
         self._read: dict[str, list[Finding]] = {}
 
@@ -120,7 +123,7 @@ class Detector:
 
     def _add_names(self, texts: Sequence[str], found: Sequence[list[Finding]]) -> list[list[Finding]]:
         masked = [mask(text, findings) for text, findings in zip(texts, found, strict=True)]
-        sentences = [list(_SENTENCE.finditer(text)) for text, _ in masked]
+        sentences = [list(self._unit.finditer(text)) for text, _ in masked]
         names = self._read_sentences({match.group() for matches in sentences for match in matches})
         return [
             merge([*findings, *more]) if (more := list(_unmasked(matches, names, stretches))) else findings

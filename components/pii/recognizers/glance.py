@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from functools import cached_property
 
 import regex
@@ -53,23 +53,29 @@ _SMALL = frozenset(
 
 
 class Glance:
-    """A text, and what one look at it tells: its words and its numbers, with their places."""
+    """A text, and what one look at it tells: its words and its numbers, with their places.
+
+    Attributes:
+      text: the text.
+      readable: the text as sieves read it.
+      vocabulary: its words in lower case; of ``dateOfBirth`` also ``of``.
+      numbers: start, end and number of digits of each run of digits and what stands between digits.
+      groups: where a group of digits starts that no letter, digit, full stop or hyphen stands before, or the
+        parenthesis or plus sign before it.
+      digits: how many digits the longest number has; 0 where there is none.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.readable = in_ascii(text)
+        is_ascii = text.isascii()
+        self._lowered = _lowered(text)
+        self._humps = _humps(text) if (_CAMEL_CASE_IN_ASCII if is_ascii else _CAMEL_CASE).search(text) else {}
+        self.vocabulary = {*(_WORD_IN_ASCII if is_ascii else _WORD).findall(self._lowered), *self._humps}
+        self.numbers = [(*match.span(), _count_digits(match.group())) for match in _NUMBER.finditer(text)]
+        self.groups = [match.start() for match in _GROUP.finditer(text)] if self.numbers else []
+        self.digits = max([digits for _, _, digits in self.numbers], default=0)
         self._around: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
-
-    @cached_property
-    def readable(self) -> bytes:
-        """The text as sieves read it."""
-        return in_ascii(self.text)
-
-    @cached_property
-    def vocabulary(self) -> Set[str]:
-        """The words of the text in lower case; of ``dateOfBirth`` also ``of``."""
-        words = set((_WORD_IN_ASCII if self.text.isascii() else _WORD).findall(self._lowered))
-        words.update(self._humps)
-        return words
 
     def places(self, word: str) -> list[int]:
         """Where this word of the vocabulary starts."""
@@ -81,48 +87,12 @@ class Glance:
         return sorted({*places, *self._humps[word]}) if word in self._humps else places
 
     @cached_property
-    def _lowered(self) -> str:
-        lowered = self.text.lower()
-        if len(lowered) == len(self.text):
-            return lowered
-        return "".join(char.lower() if len(char.lower()) == 1 else char for char in self.text)
-
-    @cached_property
-    def _humps(self) -> dict[str, list[int]]:
-        """Each part of the words in camel case, in lower case, with the places where it starts."""
-        places: dict[str, list[int]] = {}
-        if (_CAMEL_CASE_IN_ASCII if self.text.isascii() else _CAMEL_CASE).search(self.text):
-            for match in _WORD.finditer(self.text):
-                if _CAMEL_CASE.search(match.group()):
-                    for hump in _HUMP.finditer(match.group()):
-                        places.setdefault(hump.group().lower(), []).append(match.start() + hump.start())
-        return places
-
-    @cached_property
     def recased(self) -> "Glance":
         """A text all in capitals or all in small letters, with its words written as names are, those apart
         that are seldom in names. Other texts as they are."""
         if not (self.text.isupper() or self.text.islower()):
             return self
         return Glance(_RECASED.sub(_recase, self.text))
-
-    @cached_property
-    def numbers(self) -> list[tuple[int, int, int]]:
-        """Start, end and number of digits of each run of digits and what stands between digits."""
-        return [
-            (*match.span(), sum(map(str.isdigit, match.group()))) for match in _NUMBER.finditer(self.text)
-        ]
-
-    @cached_property
-    def groups(self) -> list[int]:
-        """Where a group of digits starts that no letter, digit, full stop or hyphen stands before, or the
-        parenthesis or plus sign before it."""
-        return [match.start() for match in _GROUP.finditer(self.text)] if self.numbers else []
-
-    @cached_property
-    def digits(self) -> int:
-        """How many digits the longest number has; 0 where there is none."""
-        return max((digits for _, _, digits in self.numbers), default=0)
 
     def around_numbers(self, digits: int, before: int, after: int) -> list[tuple[int, int]]:
         """The stretches around the numbers of so many digits or more; those that touch are one."""
@@ -148,6 +118,28 @@ class Glance:
             if first < len(places) and places[first] < end + _CONTEXT_AFTER:
                 return True
         return False
+
+
+def _lowered(text: str) -> str:
+    """In lower case, with every character in its place."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+
+
+def _humps(text: str) -> dict[str, list[int]]:
+    """Each part of the words in camel case, in lower case, with the places where it starts."""
+    places: dict[str, list[int]] = {}
+    for match in _WORD.finditer(text):
+        if _CAMEL_CASE.search(match.group()):
+            for hump in _HUMP.finditer(match.group()):
+                places.setdefault(hump.group().lower(), []).append(match.start() + hump.start())
+    return places
+
+
+def _count_digits(text: str) -> int:
+    return len(text) if text.isdigit() else sum(map(str.isdigit, text))
 
 
 def _recase(match: "regex.Match[str]") -> str:

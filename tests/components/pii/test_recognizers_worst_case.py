@@ -51,7 +51,7 @@ NEAR_MATCHES = [
 
 def _glance(near: str, length: int) -> Glance:
     glance = Glance((near * length)[:length])
-    _ = glance.vocabulary, glance.numbers, glance.groups, glance.recased.vocabulary
+    _ = glance.recased
     return glance
 
 
