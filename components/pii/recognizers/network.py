@@ -5,7 +5,7 @@ import ipaddress
 from components.pii.recognizers.rules import Rule, RuleRecognizer
 
 _VERSION = (
-    r"(?<!\b(?i:versions?|v|ver|released?|build|upgraded?|section|chapter|firmware|driver)"
+    r"(?<!\b(?i:versions?|v|ver|release|build|upgraded?|section|chapter|firmware|driver)"
     r"(?:\W{1,3}(?i:number|no|is|to|from))?[\s.:=#\"'-]{1,4})"
 )
 
