@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tfx import types
-from tfx.components.example_gen import driver, utils
+from tfx.components.example_gen import utils
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2, range_config_pb2
@@ -18,7 +18,7 @@ from components.documents import DocumentError
 from components.pii import sources
 from components.pii.policy import Pseudonymize, ScrubPolicy, parse_policy
 from components.pii.report import engine_versions
-from components.scrubbing_example_gen import executor
+from components.scrubbing_example_gen import driver, executor
 
 DEFAULT_SPLITS: Mapping[str, int] = {"train": 2, "eval": 1}
 
@@ -57,7 +57,8 @@ class ScrubbingExampleGen(FileBasedExampleGen):
 
     The policy is YAML and says what happens to every column (:mod:`components.pii.policy`); its text goes
     into TFX's cache key, and so do the versions of everything that decides what is found. The key of the
-    pseudonyms does not: it is read where the rows are, from the source that the policy names.
+    pseudonyms does not: it is read where the rows are, from the source that the policy names. Where the
+    driver can read it too, a tag of it does, so that under a new key the rows are scrubbed anew.
 
     Outputs:
       ``examples``: tf.Examples. A kept column is int64, float or bytes as the policy says, any other is
@@ -68,7 +69,7 @@ class ScrubbingExampleGen(FileBasedExampleGen):
 
     SPEC_CLASS = ScrubbingExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
-    DRIVER_CLASS = driver.FileBasedDriver
+    DRIVER_CLASS = driver.Driver
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def _run(folder: Path, **options: Any) -> Path:
+def _run(folder: Path, *, enable_cache: bool = False, **options: Any) -> Path:
     """Runs a pipeline with the component alone; its outputs are below the folder that is returned."""
     policy, root = folder.parent / "policy.yaml", folder.parent / "root"
     policy.write_text(POLICY)
@@ -55,6 +55,7 @@ def _run(folder: Path, **options: Any) -> Path:
             pipeline_root=str(root),
             components=[ScrubbingExampleGen(str(folder), policy, **options)],
             metadata_connection_config=store,
+            enable_cache=enable_cache,
             beam_pipeline_args=["--runner=FnApiRunner"],
         )
     )
@@ -95,6 +96,19 @@ def test_a_day_by_its_date_and_a_range(write) -> None:
     day = range_config_pb2.StaticRange(start_span_number=19781, end_span_number=19781)
     root = _run(folder, input_config=config, range_config=range_config_pb2.RangeConfig(static_range=day))
     assert _fares(root) == [28]
+
+
+def test_rows_are_scrubbed_anew_under_another_key_only(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write("trips.csv", 1.5, 2.5)
+    made = _run(folder, enable_cache=True)
+    assert _run(folder, enable_cache=True) == made
+    assert len(list(made.glob("examples/*"))) == 1
+    monkeypatch.setenv("TEST_PSEUDONYM_KEY", KEY[::-1])
+    _run(folder, enable_cache=True)
+    assert len(list(made.glob("examples/*"))) == 2
+    database = (folder.parent / "metadata.sqlite").read_bytes()
+    assert KEY.encode() not in database
+    assert KEY[::-1].encode() not in database
 
 
 def test_splits_of_the_input_are_those_of_the_output(write) -> None:
