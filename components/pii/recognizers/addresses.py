@@ -145,7 +145,7 @@ _COMPOUND = (
 
 def _houses_first() -> list[Rule]:
     """House number, name, suffix; the flat, the town, the state or county, the postcode."""
-    start = rf"{_HOUSE},?\s{{1,3}}"
+    start = rf"{_HOUSE}(?:,\s{{1,3}}|[^\S\n]{{1,3}})"
     words = rf"(?:{_COMPASS}\s{{1,2}})?(?:{_WORD}\s{{1,3}}){{1,4}}?"
     flat = (
         rf"(?<!\w)(?:{_UNIT}|(?i:flat|plot|house|shop|villa|office)\s\d{{1,5}}|(?i:h\.?\s?no\.?|house"
@@ -178,7 +178,7 @@ def _houses_first() -> list[Rule]:
         Rule(pattern=french, score=0.85, digits=1, anchored=True, tail=_TAIL),
         Rule(
             pattern=rf"{start}{_WORD}(?:\s{{1,2}}{_WORD}){{0,3}},?\s{{1,3}}(?={_UNIT}(?<=\d|\W[A-Z]|\w))(?!"
-            rf"(?i:left|right)){_UNIT}",
+            rf"(?i:left|right|(?:no|nr)\.)){_UNIT}",
             score=0.8,
             digits=1,
             anchored=True,
@@ -253,7 +253,7 @@ def _compounds() -> list[Rule]:
         ),
         # Any word and number, if postcode and town follow: "Hornigring 4, 12345 Berlin".
         Rule(
-            pattern=rf"(?<=\p{{Lu}}[\p{{L}}.'\u2019-]{{2,40}}\s){number}{floor}{_COMMA}{town}"
+            pattern=rf"(?<=\p{{Lu}}[\p{{L}}.'\u2019-]{{2,40}}\s)(?<!{MONTH}\s){number}{floor}{_COMMA}{town}"
             rf"(?:{_COMMA}{_COUNTRY})?",
             score=0.75,
             digits=4,

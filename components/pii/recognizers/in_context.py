@@ -85,7 +85,8 @@ receipt|receipt number|receipt no|receipt id|invoice|invoice number|invoice no|i
 |expediente|fattura|numero di fattura|ordine|numero d'ordine|numero ordine|prenotazione|codice prenotazione
 |ricevuta|pratica|riferimento|factuur|factuurnummer|bestelnummer|boeking|boekingsnummer|zamówienie
 |numer zamówienia|faktura|numer faktury|paragon|rezerwacja|encomenda|calling about|regarding|e ticket
-|eticket|credit note|credit note number|waybill|waybill number|docket number|gutschrift|lieferschein|avoir
+|eticket|purchase order|po number|po no|po
+|credit note|credit note number|waybill|waybill number|docket number|gutschrift|lieferschein|avoir
 |bon de livraison|nota de crédito|albarán|nota di credito|comanda|bestilling|beställning|objednávka|rendelés
 |tilaus|narudžba|sipariş|siparişi|itinerary|parcel|delivery number|return number|rma|incident|complaint number
 |complaint ref|docket
@@ -149,7 +150,7 @@ def receipts() -> RuleRecognizer:
                 at=cue_words(_RECEIPTS_ALWAYS),
             ),
             Rule(
-                pattern=rf"{sometimes}(?:{kind}(?i:\s{{1,9}}is)?[\s:#=\"']{{0,5}}+|\s?#\s?|[\"']?:\s?[\"']?)"
+                pattern=rf"{sometimes}(?:{kind}(?i:\s{{1,9}}is)?[\s:#=\"']{{0,5}}+|\s?#\s?|[\"']?[:=]\s?[\"']?)"
                 rf"(?P<v>{token(3)}|{locator})",
                 score=0.66,
                 at=cue_words(_RECEIPTS_SOMETIMES),
@@ -168,6 +169,12 @@ def receipts() -> RuleRecognizer:
                 digits=3,
                 before=14,
                 after=60,
+            ),
+            Rule(
+                pattern=r"(?<![\w-])(?:ORD|INV|CLM|TKT|BKG|RMA)-?\d{5,12}(?![\w-])",
+                score=0.6,
+                digits=5,
+                before=8,
             ),
             Rule(
                 pattern=r"(?<!\w)#\s?(?P<v>(?=[\p{Lu}\d-]{0,20}?\d{4})[\p{Lu}\d](?:[\p{Lu}\d-]{3,24}+)"

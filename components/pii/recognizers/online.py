@@ -192,6 +192,12 @@ def usernames() -> RuleRecognizer:
                 named=0.8,
             ),
             Rule(
+                pattern=r"(?i:(?:posted|opened|reported|reviewed|uploaded) by|reviewer|account)\s{1,2}[\"'`]?"
+                rf"(?P<v>(?=[a-z\d.]{{1,24}}_)[a-z]{name}){end}",
+                score=0.7,
+                at=cue_words("posted|opened|reported|reviewed|uploaded|reviewer|account"),
+            ),
+            Rule(
                 pattern=r"(?:/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})(?!(?:Shared|Public|Default"
                 r"|runner|ubuntu|root|user)\b)(?P<v>[A-Za-z_][\w.-]{1,30})",
                 score=0.7,
