@@ -16,7 +16,7 @@ _WORD_IN_ASCII = re.compile("[A-Za-z]{1,60}")
 _CAMEL_CASE_IN_ASCII = re.compile("[a-z][A-Z]")
 _RECASED = regex.compile(r"(?<!\d)[^\W\d_]{1,60}+(?!\d)|(?<=\d)(?i:st|nd|rd|th)\b")
 _HUMP = regex.compile(r"\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})")
-_GROUP = re.compile(r"(?<![\w.-])[0-9]+|[(+](?=[(+]?[0-9])")
+_GROUP = re.compile(r"(?<![0-9A-Za-z_.-])\d+|[(+](?=[(+]?\d)")
 _NUMBER = re.compile("[0-9](?:[ .()/\u2013-]{0,2}[0-9])*+")
 _CONTEXT_BEFORE = 60
 _CONTEXT_AFTER = 30
@@ -60,8 +60,8 @@ class Glance:
       readable: the text as sieves read it.
       vocabulary: its words in lower case; of ``dateOfBirth`` also ``of``.
       numbers: start, end and number of digits of each run of digits and what stands between digits.
-      groups: where a group of digits starts that no letter, digit, full stop or hyphen stands before, or the
-        parenthesis or plus sign before it.
+      groups: where a group of digits starts that no letter or digit of ASCII, underscore, full stop or hyphen
+        stands before, or the parenthesis or plus sign before it.
       digits: how many digits the longest number has; 0 where there is none.
     """
 
