@@ -89,6 +89,11 @@ class _Group:
     def __init__(self, own: Sequence[_Own]) -> None:
         self.own = own
 
+    @cached_property
+    def _sieves(self) -> list[Sieve]:
+        """Each rule's own."""
+        return [Sieve([one.rule.pattern]) for one in self.own]
+
     def due(self, glance: Glance) -> _Due:
         """Which of them to try on a text, and where."""
         if glance.recased is glance:
@@ -160,10 +165,6 @@ class _AroundNumbers(_Group):
     def _shapes(self) -> Sieve:
         return Sieve([one.rule.pattern for one in self.own], shape=True)
 
-    @cached_property
-    def _sieves(self) -> list[Sieve]:
-        return [Sieve([one.rule.pattern]) for one in self.own]
-
     def _due(self, seen: Glance) -> _Due:
         if seen.digits >= self._least:
             for number in self._shapes.passing(seen.readable):
@@ -182,10 +183,6 @@ class _Others(_Group):
                 by_mark[mark].add(number)
         self._by_mark = list(by_mark.items())
         self._unmarked = [number for number, one in enumerate(own) if not one.rule.marks]
-
-    @cached_property
-    def _sieves(self) -> list[Sieve]:
-        return [Sieve([one.rule.pattern]) for one in self.own]
 
     def _due(self, seen: Glance) -> _Due:
         text = seen.text
