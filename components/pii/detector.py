@@ -1,10 +1,10 @@
 """Finding personal data in many texts, fast enough for a pipeline.
 
 Three steps, each over what the one before left. Hostile text is made readable. The patterns read each text.
-The name lists and models then read it with the patterns' findings masked, one distinct sentence at a time:
-most of a receipt is the same in every receipt, so that once addresses and numbers are masked a sentence like
-"Your trip from <ADDRESS> to <ADDRESS>" is read once. What is found is the union of what all of them find;
-a name that is found once is found wherever its text repeats it.
+The name lists, or models, then read it with the patterns' findings masked, models one distinct sentence at a
+time: most of a receipt is the same in every receipt, so that once addresses and numbers are masked a sentence
+like "Your trip from <ADDRESS> to <ADDRESS>" is read once. What is found is the union of what all of them
+find; a name that is found once is found wherever its text repeats it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
