@@ -7,8 +7,10 @@ like "Your trip from <ADDRESS> to <ADDRESS>" is read once. What is found is the 
 find; a name that is found once is found wherever its text repeats it.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from operator import itemgetter
 
 import regex
 from presidio_analyzer import EntityRecognizer
@@ -75,12 +77,14 @@ class Detector:
     ) -> None:
         wanted = set(entities)
         self._threshold = score_threshold
+        self._doubt = min(score_threshold, RESIDUAL_THRESHOLD)
         self._allow = frozenset(allow)
         self._patterns = [*pattern_recognizers(wanted, rules), *extra]
         self._readers = sentence_readers(wanted, profile, model)
         self._unit = _SENTENCE if profile != "fast" or model else _TEXT
         self._wanted = wanted
         self._read: dict[str, list[Finding]] = {}
+        self._bare: frozenset[str] = frozenset()
 
     def find(self, texts: Sequence[str], known: Sequence[Sequence[Finding]] = ()) -> list[list[Finding]]:
         """The findings in each text, merged. ``known`` are findings already made, text by text.
@@ -89,7 +93,7 @@ class Detector:
           RecognizerFailedError: a recogniser raised; the message holds nothing of any text.
         """
         readable = [normalize(text) for text in texts]
-        found = [*map(merge, self._find_patterns([one.text for one in readable], self._threshold))]
+        found = self._find_sure([one.text for one in readable])
         if self._readers:
             found = self._add_names([one.text for one in readable], found)
         made: Sequence[Sequence[Finding]] = known or [()] * len(texts)
@@ -104,13 +108,17 @@ class Detector:
 
     def residual(self, scrubbed: str) -> list[Finding]:
         """What the patterns find in a text that was scrubbed, at a lower threshold, labels apart."""
-        threshold = min(self._threshold, RESIDUAL_THRESHOLD)
+        if scrubbed in self._bare:
+            return []
         labels = [label.span() for label in _LABEL.finditer(scrubbed)]
-        return [
-            finding
-            for finding in merge(self.find_patterns(scrubbed, threshold))
-            if not any(start <= finding.start and finding.end <= end for start, end in labels)
-        ]
+        found = merge(self.find_patterns(scrubbed, self._doubt))
+        return [finding for finding in found if not _is_within(finding, labels)]
+
+    def _find_sure(self, texts: Sequence[str]) -> list[list[Finding]]:
+        """What the patterns find, merged. Where they find nothing, :meth:`residual` need not look again."""
+        found = self._find_patterns(texts, self._doubt)
+        self._bare = frozenset(text for text, findings in zip(texts, found, strict=True) if not findings)
+        return [merge(one for one in findings if one.score >= self._threshold) for findings in found]
 
     def _find_patterns(self, texts: Sequence[str], score_threshold: float) -> list[list[Finding]]:
         found = _guarded(partial(find_all, texts, self._patterns, score_threshold))
@@ -180,6 +188,12 @@ def detector(
     return Detector(
         entities, score_threshold=score_threshold, rules=rules, allow=allow, profile=profile, model=model
     )
+
+
+def _is_within(finding: Finding, labels: Sequence[tuple[int, int]]) -> bool:
+    """Whether one of these labels, which stand in order, has all of the finding."""
+    before = bisect_right(labels, finding.start, key=itemgetter(0))
+    return before > 0 and finding.end <= labels[before - 1][1]
 
 
 def _guarded(find: Callable[[], list]) -> list:

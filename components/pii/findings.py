@@ -1,6 +1,8 @@
 """Where personal data stands in a text, and the text without it."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import regex
@@ -111,15 +113,17 @@ def mask(text: str, merged: Sequence[Finding]) -> tuple[str, list[Stretch]]:
     return "".join([*parts, text[kept_to:]]), stretches
 
 
-def unmask(finding: Finding, stretches: Iterable[Stretch]) -> list[Finding]:
+def unmask(finding: Finding, stretches: Sequence[Stretch]) -> list[Finding]:
     """A finding in a masked text, as findings in the original; its characters in labels are left out."""
+    first = bisect_right(stretches, finding.start, key=attrgetter("end"))
+    last = bisect_left(stretches, finding.end, key=attrgetter("start"))
     return [
         finding._replace(
             start=max(finding.start, stretch.start) + stretch.shift,
             end=min(finding.end, stretch.end) + stretch.shift,
         )
-        for stretch in stretches
-        if max(finding.start, stretch.start) < min(finding.end, stretch.end)
+        for stretch in stretches[first:last]
+        if stretch.start < stretch.end
     ]
 
 

@@ -3,8 +3,9 @@
 A recogniser has to guess that "Quinn Ito" is a person. A row whose ``rider_name`` is "Quinn Ito" knows.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 
 import regex
 
@@ -13,6 +14,9 @@ from components.pii.findings import Finding
 SCORE = 1.0
 MIN_LETTERS = 3
 _PHONE_DIGITS = 7
+_MAX_WORDS = 8
+_MAX_CHARACTERS = 256
+_FEW_WORDS = 20
 _MAX_GAP = 3
 _WORD = regex.compile(r"[\w'\u2019-]*\w")
 _PARTICLES = {
@@ -33,11 +37,29 @@ _PARTICLES = {
 }
 
 
+def mentions_in(texts: Sequence[str], values: Iterable[tuple[str, str]]) -> list[list[Finding]]:
+    """Every place where each of these texts repeats one of the values (each with its entity type).
+
+    All texts are looked at at once: a document of JSON has many, and a row's own values may be long.
+    """
+    ends = [end + number for number, end in enumerate(accumulate(map(len, texts)))]
+    together = "\n".join(texts)
+    mentions: list[list[Finding]] = [[] for _ in texts]
+    for value, entity_type in values:
+        for found in find_mentions(together, value, entity_type):
+            number = bisect_left(ends, found.start)
+            start = ends[number] - len(texts[number])
+            if found.end <= ends[number]:
+                mentions[number].append(found._replace(start=found.start - start, end=found.end - start))
+    return mentions
+
+
 def find_mentions(text: str, value: str, entity_type: str) -> list[Finding]:
     """Every place where the text repeats the value, whatever its case.
 
     Of a person's name, each part of it that is three letters or longer counts too, where it is written as
-    a name (capitalised). A phone number is recognised by its digits, however they are grouped.
+    a name (capitalised); where it has more than eight words, each word of it. A phone number is recognised
+    by its digits, however they are grouped.
     """
     if entity_type == "PHONE_NUMBER":
         spans = list(_digit_runs(text, value))
@@ -45,6 +67,8 @@ def find_mentions(text: str, value: str, entity_type: str) -> list[Finding]:
         value = value.strip()
         spans = list(_words(text, value)) if len(value) >= MIN_LETTERS else []
         if entity_type == "PERSON":
+            if len(value.split()) > _MAX_WORDS:
+                return _findings(spans, entity_type) + find_repeated(text, [value], entity_type, SCORE)
             spans += [
                 span
                 for part in _parts(value)
@@ -52,6 +76,10 @@ def find_mentions(text: str, value: str, entity_type: str) -> list[Finding]:
                 for span in _words(text, part)
                 if text[span[0]].isupper()
             ]
+    return _findings(spans, entity_type)
+
+
+def _findings(spans: Iterable[tuple[int, int]], entity_type: str) -> list[Finding]:
     return [Finding(entity_type, start, end, SCORE) for start, end in spans]
 
 
@@ -72,9 +100,10 @@ def find_repeated(text: str, names: Iterable[str], entity_type: str, score: floa
 
 
 def comes_again(text: str, names: Iterable[str]) -> bool:
-    """Whether a word of these names, which the text holds, can stand in it a second time. Quick."""
-    folded = text.casefold()
-    return any(folded.count(word) > 1 for word in _telling_words(names))
+    """Whether a word of these names, which the text holds, can stand in it a second time. Quick: of many
+    words it says that they can."""
+    folded, words = text.casefold(), _telling_words(names)
+    return len(words) > _FEW_WORDS or any(folded.count(word) > 1 for word in words)
 
 
 def _telling_words(names: Iterable[str]) -> set[str]:
@@ -103,13 +132,19 @@ def _parts(name: str) -> Iterator[str]:
 
 
 def _words(text: str, value: str) -> Iterator[tuple[int, int]]:
+    """Where the value stands, whatever its case, and not as a part of a longer word.
+
+    More than 256 characters that are the same count wherever they stand, and are not looked for inside
+    themselves: a text and a value that are one letter over and over must not take the square of their time.
+    """
     lowered, wanted = _lower(text), _lower(value)
+    is_long = len(wanted) > _MAX_CHARACTERS
     start = lowered.find(wanted)
     while start >= 0:
         end = start + len(wanted)
-        if not text[start - 1 : start].isalnum() and not text[end : end + 1].isalnum():
+        if is_long or not (text[max(0, start - 1) : start].isalnum() or text[end : end + 1].isalnum()):
             yield start, end
-        start = lowered.find(wanted, start + 1)
+        start = lowered.find(wanted, end if is_long else start + 1)
 
 
 def _lower(text: str) -> str:

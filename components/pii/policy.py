@@ -35,6 +35,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -177,7 +178,7 @@ class Detect(Document):
                 spec.require_surrogate(entity_type)
         return self
 
-    @property
+    @cached_property
     def removed(self) -> frozenset[str]:
         """The entity types that are looked for: those that are not kept."""
         return frozenset(kind for kind in self.entities if not isinstance(self.operator(kind), spec.Keep))

@@ -8,14 +8,14 @@ from itertools import islice
 from components.pii.detector import Detector, detector
 from components.pii.errors import KeyUnavailableError
 from components.pii.findings import Finding
-from components.pii.mentions import find_mentions
+from components.pii.mentions import mentions_in
 from components.pii.normalize import looks_encoded, normalize
 from components.pii.operators import spec, texts
 from components.pii.operators.cells import PSEUDONYM_HEX_DIGITS as PSEUDONYM_HEX_DIGITS
 from components.pii.operators.cells import Value as Value
 from components.pii.operators.cells import convert, pseudonym, randomized
 from components.pii.operators.keyed import Keyed
-from components.pii.operators.names import Words, words
+from components.pii.operators.names import Words, by_word, words
 from components.pii.policy import Detect, Drop, Generalize, Keep, Randomize, ScrubPolicy
 from components.pii.report import Rejected
 from components.pii.second_look import repeated, shaped
@@ -88,7 +88,7 @@ class Scrubber:
             return row.problem
         if len(row.cells) != len(self._columns):
             return "short row" if len(row.cells) < len(self._columns) else "long row"
-        people = self._people(dict(zip(self._columns, row.cells, strict=True)))
+        people = by_word(self._people(dict(zip(self._columns, row.cells, strict=True))))
         values: dict[str, Value] = {}
         for position, (name, cell) in enumerate(zip(self._columns, row.cells, strict=True)):
             rule = self._policy.columns[name]
@@ -111,9 +111,9 @@ class Scrubber:
             return []
         cells = [texts.opened(row[name], rule) for row in rows]
         known = [
-            self._mentions(row, text, rule)
+            mentions
             for row, cell in zip(rows, cells, strict=True)
-            for text in cell.readable
+            for mentions in self._mentions(row, cell.readable, rule)
         ]
         readable = [text for cell in cells for text in cell.readable]
         found = iter(self._detector(rule).find(readable, known))
@@ -121,13 +121,14 @@ class Scrubber:
             cell.found(list(islice(found, len(cell.texts))))
         return cells
 
-    def _mentions(self, row: Mapping[str, str], text: str, rule: Detect) -> list[Finding]:
-        return [
-            mention
+    def _mentions(self, row: Mapping[str, str], cell: Sequence[str], rule: Detect) -> list[list[Finding]]:
+        """Where the texts of a cell repeat the row's own values."""
+        values = [
+            (row[name], entity)
             for name, entity in self._identifying
             if row[name] and not isinstance(rule.operator(entity), spec.Keep)
-            for mention in find_mentions(text, row[name], entity)
         ]
+        return mentions_in(cell, values)
 
     def _people(self, row: Mapping[str, str]) -> list[Words]:
         """The full names that the row's own columns tell, where anybody asks for them."""
@@ -141,9 +142,10 @@ class Scrubber:
     ) -> ScrubbedRow:
         findings: Counter[tuple[str, str]] = Counter()
         residual: Counter[str] = Counter()
-        people = self._people(row)
+        names = self._people(row)
         if self._pseudonymizes:
-            people += [name for cell in read.values() for name in cell.people]
+            names += [name for cell in read.values() for name in cell.people]
+        people = by_word(names)
         for name, cell in read.items():
             rule = self._policy.columns[name]
             if not isinstance(rule, Detect):

@@ -13,7 +13,10 @@ SHAPES = ("CREDIT_CARD", "EMAIL_ADDRESS", "PHONE_NUMBER")
 
 _EMAIL = regex.compile(r"[^\s@<>()\[\]{}\"',;:]++@[^\s@<>()\[\]{}\"',;:]+\.\p{L}{2,}")
 _DIGITS = regex.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
-_MIN_PHONE_DIGITS = 7
+# Digits, and what may stand between those of a phone number.
+_GROUPS = regex.compile(r"\+?\d(?:[^\w\n]{0,6}+x?[^\w\n]{0,4}+\d)++")
+_MIN_DIGITS, _MIN_DIGITS_ABROAD = 10, 7
+_CONTEXT = 4
 _REGION = "US"
 
 
@@ -21,14 +24,16 @@ def shapes_in(text: str) -> Iterator[str]:
     """Every shape that the text holds, once for each place: names of :data:`SHAPES`."""
     if "@" in text:
         yield from ("EMAIL_ADDRESS" for _ in _EMAIL.finditer(text))
-    digits = sum(map(str.isdigit, text))
-    if digits < _MIN_PHONE_DIGITS:
-        return
     for number in _DIGITS.finditer(text):
         if _luhn([int(digit) for digit in number.group() if digit.isdigit()]):
             yield "CREDIT_CARD"
-    matcher = phonenumbers.PhoneNumberMatcher(text, _REGION, phonenumbers.Leniency.STRICT_GROUPING)
-    yield from ("PHONE_NUMBER" for _ in matcher)
+    for groups in _GROUPS.finditer(text):
+        # phonenumbers needs a tenth of a millisecond for a date; what no number can be it need not see.
+        digits = sum(map(str.isdigit, groups.group()))
+        if digits >= (_MIN_DIGITS_ABROAD if "+" in groups.group() else _MIN_DIGITS):
+            around = text[max(0, groups.start() - _CONTEXT) : groups.end() + _CONTEXT]
+            matcher = phonenumbers.PhoneNumberMatcher(around, _REGION, phonenumbers.Leniency.STRICT_GROUPING)
+            yield from ("PHONE_NUMBER" for _ in matcher)
 
 
 def _luhn(digits: list[int]) -> bool:

@@ -1,12 +1,10 @@
 """One operator, applied to one value."""
 
-from collections.abc import Iterable
-
 from components.pii.operators import spec
 from components.pii.operators.generalize import generalize_found
 from components.pii.operators.keyed import Keyed
 from components.pii.operators.mask import mask
-from components.pii.operators.names import Words, person
+from components.pii.operators.names import NOBODY, People, person
 from components.pii.operators.surrogates import WITHOUT_SURROGATE, normalized, surrogate
 
 PSEUDONYM_DIGITS = 12
@@ -17,7 +15,7 @@ def replacement(
     entity_type: str,
     operator: spec.Operator,
     keyed: Keyed | None,
-    people: Iterable[Words] = (),
+    people: People = NOBODY,
 ) -> str:
     """What stands in the place of a finding's text.
 
@@ -46,7 +44,7 @@ def replacement(
     return f"<{entity_type}_{_pseudonym(text, entity_type, keyed, people)}>"
 
 
-def _pseudonym(text: str, entity_type: str, keyed: Keyed, people: Iterable[Words]) -> str:
+def _pseudonym(text: str, entity_type: str, keyed: Keyed, people: People) -> str:
     """Upper-case hex digits, 48 bits: of a million different values two are alike with probability 0.002."""
     if entity_type == "PERSON":
         identity = person(text, people).words or (text,)

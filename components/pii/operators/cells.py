@@ -1,12 +1,12 @@
 """Whole cells by their rules, where no text has to be read."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from components.pii.operators.generalize import generalize, lower_bound
 from components.pii.operators.keyed import Keyed
 from components.pii.operators.mask import mask
-from components.pii.operators.names import Words
+from components.pii.operators.names import People
 from components.pii.operators.surrogates import surrogate
 from components.pii.policy import Generalize, Hash, Keep, Mask, Pseudonymize, Randomize, Rule, same_value
 from components.pii.sources import Record
@@ -24,7 +24,7 @@ def pseudonym(column: str, value: str, keyed: Keyed) -> str:
     return keyed.column(column, value).hex()[:PSEUDONYM_HEX_DIGITS]
 
 
-def convert(name: str, rule: Rule, cell: str, keyed: Keyed | None, people: Sequence[Words]) -> Value:
+def convert(name: str, rule: Rule, cell: str, keyed: Keyed | None, people: People) -> Value:
     """What leaves of a cell that is not empty; None where the rule leaves nothing here.
 
     Raises:

@@ -1,12 +1,17 @@
 """People's names: which ways of writing are the same name, and which short forms are part of a long one."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import regex
 
 Words = tuple[str, ...]
+People = Mapping[str, Sequence[Words]]
+"""Full names by each of their words; see :func:`by_word`."""
+NOBODY: People = MappingProxyType({})
 
 _TITLES = """
 mr mrs ms miss mx dr prof professor sir madam dame lord lady rev reverend fr hon
@@ -50,13 +55,22 @@ def words(name: str) -> Words:
     return tuple(bare[:1] + middle + bare[1:][-1:])
 
 
-def person(name: str, known: Iterable[Words]) -> Person:
+def by_word(names: Iterable[Words]) -> People:
+    """These full names under each of their words, in their order."""
+    people: defaultdict[str, dict[Words, None]] = defaultdict(dict)
+    for name in names:
+        for word in name:
+            people[word][name] = None
+    return {word: list(alike) for word, alike in people.items()}
+
+
+def person(name: str, known: People) -> Person:
     """Who a name means in a row where these full names are known; the first that fits counts.
 
     "Ana", "Ruiz" and "A. Ruiz" mean Ana Ruiz where she is known, and otherwise a person of that name.
     """
     given = words(name)
-    for full in known if given else ():
+    for full in known.get(given[-1], ()) if given else ():
         if given == full:
             break
         initial = len(given) > 1 and len(given[0]) == 1 and full[0].startswith(given[0])

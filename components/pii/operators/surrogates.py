@@ -15,14 +15,14 @@ occurs stays visible, and with it who occurs most.
 
 import importlib
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 import phonenumbers
 import regex
 
 from components.pii.operators.keyed import Draw, Keyed
-from components.pii.operators.names import Words, folded, person
+from components.pii.operators.names import NOBODY, People, Words, folded, person
 
 WITHOUT_SURROGATE = frozenset({"COORDINATES", "DATE_OF_BIRTH", "DATE_TIME"})
 """Types whose values are not invented but generalised: what counts in them is how near they are."""
@@ -35,14 +35,14 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _EXTENSION = regex.compile(r"[\s,;]*(?:x|ext\.?|#)\s*\d{1,6}\s*$", regex.IGNORECASE)
 
 
-def surrogate(value: str, entity_type: str, keyed: Keyed, people: Iterable[Words] = ()) -> str:
+def surrogate(value: str, entity_type: str, keyed: Keyed, people: People = NOBODY) -> str:
     """The invented value.
 
     Args:
       value: the true one.
       entity_type: what it is.
       keyed: the key.
-      people: full names that the row knows (:func:`components.pii.operators.names.words`). A part of one of
+      people: full names that the row knows (:func:`components.pii.operators.names.by_word`). A part of one of
         them becomes the same part of its surrogate.
     """
     if entity_type == "PERSON":
@@ -67,7 +67,7 @@ def normalized(value: str, entity_type: str) -> str:
     return "".join(filter(str.isalnum, plain)) or value
 
 
-def _person(value: str, keyed: Keyed, people: Iterable[Words]) -> str:
+def _person(value: str, keyed: Keyed, people: People) -> str:
     meant = person(value, people)
     first, last = _invented_person(meant.words or (value,), keyed)
     parts = [{"full": first, "initial": f"{first[0]}.", "": ""}[meant.first], last if meant.last else ""]

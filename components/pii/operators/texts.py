@@ -13,7 +13,7 @@ from components.pii.operators import json_text
 from components.pii.operators.apply import replacement
 from components.pii.operators.json_text import Piece
 from components.pii.operators.keyed import Keyed
-from components.pii.operators.names import Words, words
+from components.pii.operators.names import People, Words, words
 from components.pii.policy import Detect
 
 _IDENTIFIER = regex.compile(r"[a-z][A-Za-z0-9_.-]*")
@@ -67,7 +67,7 @@ class Cell:
         names = [words(value) for entity_type, value in self.removed if entity_type == "PERSON"]
         return [name for name in names if len(name) > 1]
 
-    def rewritten(self, rule: Detect, keyed: Keyed | None, people: Sequence[Words]) -> str:
+    def rewritten(self, rule: Detect, keyed: Keyed | None, people: People) -> str:
         """The cell with every finding's replacement in its place."""
         texts = [
             _rewritten(text, found, rule, keyed, people)
@@ -90,7 +90,7 @@ def opened(cell: str, rule: Detect) -> Cell:
 
 
 def _rewritten(
-    text: str, findings: Sequence[Finding], rule: Detect, keyed: Keyed | None, people: Sequence[Words]
+    text: str, findings: Sequence[Finding], rule: Detect, keyed: Keyed | None, people: People
 ) -> str:
     parts: list[str] = []
     kept_to = 0

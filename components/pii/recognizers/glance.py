@@ -76,10 +76,16 @@ class Glance:
         self.groups = [match.start() for match in _GROUP.finditer(text)] if self.numbers else []
         self.digits = max([digits for _, _, digits in self.numbers], default=0)
         self._around: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+        self._places: dict[str, list[int]] = {}
 
     def places(self, word: str) -> list[int]:
         """Where this word of the vocabulary starts."""
         # Few words are asked for: it is quicker to look for each than to note all places.
+        if word not in self._places:
+            self._places[word] = self._look_for(word)
+        return self._places[word]
+
+    def _look_for(self, word: str) -> list[int]:
         text, length, places, at = self._lowered, len(word), [], -1
         while (at := text.find(word, at + 1)) >= 0:
             if not text[at - 1 : at].isalpha() and not text[at + length : at + length + 1].isalpha():

@@ -1,4 +1,3 @@
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -194,11 +193,3 @@ def test_words_that_are_allowed_stay() -> None:
 def test_empty_texts() -> None:
     assert _default().find(["", " ", "\n"]) == [[], [], []]
     assert _default().find([]) == []
-
-
-def test_fast_enough_for_ten_thousand_receipts() -> None:
-    texts = [TEXT.format(n) * 2 for n in range(300)]
-    _default().find(texts[:1])
-    start = time.process_time()
-    _default().find(texts)
-    assert len(texts) / (time.process_time() - start) > 150

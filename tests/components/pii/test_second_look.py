@@ -84,3 +84,17 @@ def test_what_one_text_column_removes_and_another_keeps_is_residual():
 def test_what_cannot_be_read_is_residual():
     sentence = base64.b64encode(b"my phone is 312-555-0143, call me").decode()
     assert residual("", "", sentence, "") == {"ENCODED_TEXT": 1}
+
+
+def test_many_values_are_looked_for_as_few_are() -> None:
+    texts = ["Quinn Ito and Quinn Itoh, Quinn", "x@y.org,Quinn Ito;aaaaaaa aaaa", "", "Ana", "(x@y.org)"]
+    wanted = [("PERSON", "Quinn Ito"), ("PERSON", "Quinn"), ("EMAIL_ADDRESS", "x@y.org"), ("ACCOUNT", "aaaa")]
+    others = [("PERSON", f"Nobody {number}") for number in range(100)]
+    assert repeated(texts, wanted) == {"PERSON": 6, "EMAIL_ADDRESS": 2, "ACCOUNT": 1}
+    assert repeated(texts, wanted + others) == repeated(texts, wanted)
+
+
+def test_of_a_long_value_its_beginning_counts() -> None:
+    value = ", ".join(map(str, range(1_000, 1_060)))
+    assert repeated([value[:300] + "but another end"], [("ADDRESS", value)]) == {"ADDRESS": 1}
+    assert repeated([value[:200]], [("ADDRESS", value)]) == {}

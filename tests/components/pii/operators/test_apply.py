@@ -4,7 +4,7 @@ import regex
 from components.pii.operators import spec
 from components.pii.operators.apply import replacement
 from components.pii.operators.keyed import Keyed
-from components.pii.operators.names import words
+from components.pii.operators.names import by_word, words
 
 KEYED = Keyed(b"a key of more than sixteen bytes")
 OTHER = Keyed(b"another key of sixteen bytes")
@@ -40,7 +40,7 @@ def test_a_hash_depends_on_key_type_and_every_character() -> None:
 
 def test_a_pseudonym_is_of_the_person_not_of_the_spelling() -> None:
     rule = spec.Pseudonymize(action="pseudonymize")
-    people = [words("Quinn Ito")]
+    people = by_word([words("Quinn Ito")])
     told = replacement("Quinn Ito", "PERSON", rule, KEYED, people)
     assert regex.fullmatch("<PERSON_[0-9A-F]{12}>", told)
     assert {replacement(text, "PERSON", rule, KEYED, people) for text in ("Dr QUINN ITO", "Quinn")} == {told}

@@ -10,7 +10,7 @@ import regex
 from faker import Faker
 
 from components.pii.operators.keyed import Keyed
-from components.pii.operators.names import person, words
+from components.pii.operators.names import by_word, person, words
 from components.pii.operators.surrogates import WITHOUT_SURROGATE, _names, normalized, surrogate
 
 KEYED = Keyed(b"a key of more than sixteen bytes")
@@ -58,13 +58,13 @@ def test_however_a_name_is_written_it_has_one_surrogate(spelling: str) -> None:
 )
 def test_a_part_of_a_known_name_is_that_part_of_its_surrogate(part: str, parts: str) -> None:
     first, last = surrogate("Quinn Ito", "PERSON", KEYED).split()
-    people = [words("Ana Ruiz"), words("Quinn Ito")]
+    people = by_word([words("Ana Ruiz"), words("Quinn Ito")])
     expected = parts.format(first=first, last=last, initial=first[0])
     assert surrogate(part, "PERSON", KEYED, people) == expected
 
 
 def test_a_name_that_nobody_knows_is_its_own() -> None:
-    people = [words("Quinn Ito")]
+    people = by_word([words("Quinn Ito")])
     assert surrogate("Ana", "PERSON", KEYED, people) == surrogate("Ana", "PERSON", KEYED)
     assert surrogate("...", "PERSON", KEYED, people) not in surrogate("Quinn Ito", "PERSON", KEYED)
     assert person("Quinn Adam Ito", people).words == ("quinn", "adam", "ito")
