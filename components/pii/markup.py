@@ -5,6 +5,7 @@ after the other.
 """
 
 import html
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -90,6 +91,10 @@ _ESCAPE = regex.compile(
     r"|(?<![=\s]{2})(?P<soft>=\r?\n)(?=\S)"
     r"|(?<=[A-Za-z0-9])=(?P<hex>2D|2E|[24]0(?=[A-Za-z]))(?=[A-Za-z0-9])"
 )
+# What every escape has; quick to look for.
+_MAYBE_ESCAPE = re.compile(
+    r"\\[-unrtx!\"#()*+./:<>@\[\]_`{|}~ ]|%[0-9a-fA-F]{2}|=(?:\r?\n|2D|2E|[24]0[A-Za-z])"
+)
 _URL_MARKS = frozenset(" -.@+_()/:,")
 _MAX_CODE = 0x10FFFF
 
@@ -99,7 +104,7 @@ def escapes(text: str) -> Iterator[Edit]:
 
     ``\u0041``, ``\x41``, ``\u{41}`` and ``%41`` are ``A``, ``\n`` is a line's end, ``\-`` is ``-``.
     """
-    if not any(mark in text for mark in "\\%="):
+    if not _MAYBE_ESCAPE.search(text):
         return
     for match in _ESCAPE.finditer(text):
         if (said := _said(match)) is not None:

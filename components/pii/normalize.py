@@ -86,6 +86,12 @@ class _Sieved:
         return bool(self._sieve.passing(in_ascii(text))) and self._pattern.search(text) is not None
 
 
+_AT_WORD = r"(?i:at|arroba|chiocciola|arobase)"
+_DOT_WORD = r"(?i:dot|punkt|punto)"
+# What follows the @ of an address is no price: "7 pens @ 28.56".
+_NO_PRICE = (
+    rf"(?!\s?[0-9]{{1,12}}(?:[.,][0-9]{{1,3}}){{0,4}}(?![\w.@-]|\s{{0,2}}[.\[({{<]|\s{{1,2}}{_DOT_WORD}))"
+)
 # In ASCII only these need more than a look: a control character, an entity, a tag, emphasis, an escape, lone
 # letters or digits in a row, groups of digits with something odd between them, "at" for "@".
 _ASCII_SUSPECT = _Sieved(
@@ -95,7 +101,8 @@ _ASCII_SUSPECT = _Sieved(
     r"|[0-9]{3}(?!([ -])[0-9]{2,4}\1[0-9]{4}|\.[0-9]{2,3}\.[0-9]{4})"
     r"[^0-9A-Za-z]{1,3}[0-9]{2,4}[^0-9A-Za-z]{1,3}[0-9]{4}"
     r"|(?<!\w)[A-Za-z](?: [A-Za-z](?!\w)){3}"
-    r"|[\[({]\s?(?i:at|dot|@)\s?[\])}]|\s(?i:dot)\s|\w @|@ \w|\s(?i:at)\s[a-z0-9-]{1,63}\.[a-z]"
+    r"|[\[({]\s?(?i:at|dot|@)\s?[\])}]|\s(?i:dot)\s|\s(?i:at)\s[a-z0-9-]{1,63}\.[a-z]"
+    rf"|\w @{_NO_PRICE}|@ {_NO_PRICE}\w"
 )
 
 
@@ -234,8 +241,6 @@ def _borders(text: str) -> Iterator[Edit]:
             yield Edit(match.start(), match.end(), " ")
 
 
-_AT_WORD = r"(?i:at|arroba|chiocciola|arobase)"
-_DOT_WORD = r"(?i:dot|punkt|punto)"
 _BRACKETED_AT = (
     r"(?:\s{0,2}[\[({<]\s?(?i:at|@|ät|arroba|chiocciola|arobase)\s?[\])}>]\s{0,2}"
     r"|[-_](?i:at)[-_]|\s{1,2}@\s{1,2})"
@@ -256,7 +261,7 @@ _SPELT = regex.compile(
 )
 # What every such address has; quick to look for.
 _MAYBE_SPELT = _Sieved(
-    rf"\s@|@\s|{_DOT}|[\[({{<]\s?(?i:at|ät|arroba|chiocciola|arobase)\s?[\])}}>]|[-_](?i:at)[-_]"
+    rf"\s@{_NO_PRICE}|@\s{_NO_PRICE}|{_DOT}|[\[({{<]\s?(?i:at|ät|arroba|chiocciola|arobase)\s?[\])}}>]|[-_](?i:at)[-_]"
     rf"|\s{_AT_WORD}\s{{1,2}}[\w-]{{1,63}}+(?:\.\w|{_DOT})"
 )
 _SPELT_PART = regex.compile(rf"(?P<at>{_BRACKETED_AT}|\s{{1,2}}{_AT_WORD}\s{{1,2}}| ?@ ?)|(?P<dot>{_DOT})")
