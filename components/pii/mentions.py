@@ -19,6 +19,7 @@ _MAX_CHARACTERS = 256
 _FEW_WORDS = 20
 _MAX_GAP = 3
 _WORD = regex.compile(r"[\w'\u2019-]*\w")
+_HYPHEN = regex.compile(r"['\u2019-]")
 _PARTICLES = {
     "van",
     "von",
@@ -119,7 +120,7 @@ def _repeated(word: str, words: set[str]) -> int:
     """How many of its first letters are one of these words: all of them, or those before 's or a hyphen."""
     if word.casefold() in words:
         return len(word)
-    head = regex.split(r"['\u2019-]", word, maxsplit=1)[0]
+    head = _HYPHEN.split(word, maxsplit=1)[0]
     return len(head) if head.casefold() in words else 0
 
 

@@ -313,9 +313,14 @@ class ScrubPolicy(Document):
         return ", ".join(f"{name} is {_KEYED[action]}" for name, action in keyed.items() if action)
 
     @property
-    def pseudonymizes(self) -> bool:
-        """Whether any column, or any finding in a text, is pseudonymised."""
-        return any(one.action == "pseudonymize" for rule in self.columns.values() for one in _operators(rule))
+    def pseudonymizes_people(self) -> bool:
+        """Whether people get pseudonyms that depend on who they are, in a column or in a text."""
+        return any(
+            isinstance(rule.operator("PERSON"), spec.Pseudonymize)
+            if isinstance(rule, Detect)
+            else isinstance(rule, Pseudonymize) and rule.surrogate and rule.entity == "PERSON"
+            for rule in self.columns.values()
+        )
 
     @property
     def digest(self) -> str:

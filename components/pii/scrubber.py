@@ -57,7 +57,7 @@ class Scrubber:
         self._keyed = None if key is None else Keyed(key)
         self._columns = list(columns)
         self._identifying = policy.identifying()
-        self._pseudonymizes = policy.pseudonymizes
+        self._names_people = policy.pseudonymizes_people
 
     def scrub_rows(self, rows: Sequence[Record]) -> list[ScrubbedRow | Rejected]:
         """Each row, scrubbed or rejected, in the order given. Bigger batches are faster."""
@@ -132,7 +132,7 @@ class Scrubber:
 
     def _people(self, row: Mapping[str, str]) -> list[Words]:
         """The full names that the row's own columns tell, where anybody asks for them."""
-        if not self._pseudonymizes:
+        if not self._names_people:
             return []
         names = [words(row[name]) for name, entity in self._identifying if entity == "PERSON"]
         return [name for name in names if len(name) > 1]
@@ -143,7 +143,7 @@ class Scrubber:
         findings: Counter[tuple[str, str]] = Counter()
         residual: Counter[str] = Counter()
         names = self._people(row)
-        if self._pseudonymizes:
+        if self._names_people:
             names += [name for cell in read.values() for name in cell.people]
         people = by_word(names)
         for name, cell in read.items():

@@ -20,6 +20,7 @@ herr frau monsieur madame mme mlle senor senora don dona signor signora
 _SUFFIXES = frozenset(("jr", "sr", "ii", "iii", "iv", "phd", "md", "dds", "dvm", "esq"))
 _NOT_NAMES = _SUFFIXES.union(_TITLES.split())
 _WORD = regex.compile(r"[^\s,;:()\"<>/]+")
+_GENITIVE = regex.compile(r"['\u2019]s$")
 
 
 class Person(NamedTuple):
@@ -83,4 +84,4 @@ def person(name: str, known: People) -> Person:
 
 def _plain(name: str) -> list[str]:
     stripped = (word.strip(".'\u2019`-*_!?") for word in _WORD.findall(folded(name)))
-    return [regex.sub(r"['\u2019]s$", "", word) for word in stripped if word]
+    return [_GENITIVE.sub("", word) for word in stripped if word]
