@@ -16,7 +16,8 @@ import regex
 from presidio_analyzer import EntityRecognizer
 
 from components.pii.errors import PatternTimeoutError, ScrubError
-from components.pii.findings import Finding, Stretch, joined, mask, merge, unmask
+from components.pii.findings import Finding, Stretch, mask, merge, unmask
+from components.pii.joining import joined
 from components.pii.mentions import comes_again, find_repeated
 from components.pii.ner.models import Profile, sentence_readers
 from components.pii.ner.not_names import is_none

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import regex
 
-from components.pii.findings import Finding, are_unlike
+from components.pii.findings import Finding
+from components.pii.joining import are_unlike
 
 KINDS = (
     "PERSON",
