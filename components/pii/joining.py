@@ -5,6 +5,7 @@ from itertools import zip_longest
 
 import regex
 
+from components.pii import mentions
 from components.pii.findings import Finding
 
 _PLACES = ("ADDRESS", "LOCATION")
@@ -28,8 +29,8 @@ def joined(text: str, merged: Sequence[Finding]) -> list[Finding]:
 
     So are names of a person with only a space or an initial between them, "Ruiz, Ana" where a line, a label
     or "Dear" begins with it, and the parts of an address (a street, its town, its postcode) with only a
-    comma, a space or a line's end between them. A name between the parts of an address is its town, and the
-    number behind its last word "Apt" or "Suite" belongs to it.
+    comma, a space or a line's end between them. A name between the parts of an address is its town
+    unless the row itself says who it is, and the number behind its last word "Apt" or "Suite" belongs to it.
     """
     whole: list[Finding] = []
     for finding in _with_towns(text, list(_with_units(text, merged))):
@@ -64,6 +65,7 @@ def _with_towns(text: str, found: Sequence[Finding]) -> Iterator[Finding]:
 def _is_town(text: str, before: Finding, name: Finding, after: Finding) -> bool:
     return (
         (before.entity_type, name.entity_type) == ("ADDRESS", "PERSON")
+        and name.score < mentions.SCORE
         and after.entity_type in _PLACES
         and _AROUND_TOWN.fullmatch(text[before.end : name.start]) is not None
         and _AROUND_TOWN.fullmatch(text[name.end : after.start]) is not None

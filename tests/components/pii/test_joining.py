@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from components.pii import mentions
 from components.pii.findings import Finding, merge, replace_spans
 from components.pii.joining import joined
 
@@ -85,6 +86,12 @@ def test_no_covered_character_is_lost() -> None:
         covered = {at for one in whole for at in range(one.start, one.end)}
         assert {at for one in found for at in range(one.start, one.end)} <= covered
         assert all(first.end <= second.start for first, second in itertools.pairwise(whole))
+
+
+def test_a_name_that_the_row_knows_is_no_town() -> None:
+    text, findings = _labelled("ADDRESS=8 Elm St", "\n", "PERSON=Lyon", "\n", "LOCATION=France")
+    findings[1] = findings[1]._replace(score=mentions.SCORE)
+    assert replace_spans(text, joined(text, findings)) == "<ADDRESS>\n<PERSON>\n<LOCATION>"
 
 
 @pytest.mark.parametrize(
