@@ -1,8 +1,17 @@
 """What holds for every test."""
 
+import os
 import sys
 
+import hypothesis
 import pytest
+
+# Examples are the same in every run and may take their time, unless somebody asks for others: a test that
+# fails by chance is looked at by nobody.
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=not os.environ.get("FUZZ_EXAMPLES"), database=None, deadline=None
+)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)

@@ -91,9 +91,6 @@ FAMILIES = {
 @pytest.mark.parametrize("family", FAMILIES)
 @hypothesis.settings(
     max_examples=5,
-    deadline=None,
-    derandomize=True,
-    database=None,
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
     suppress_health_check=list(hypothesis.HealthCheck),
 )

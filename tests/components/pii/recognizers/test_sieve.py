@@ -54,7 +54,7 @@ def test_a_rule_that_begins_at_a_number_is_tried_wherever_it_matches() -> None:
     assert sum(rule.begins_at_number for one in RECOGNIZERS for rule in one.rules) > 30
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_also_in_texts_that_were_tampered_with(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(personal()))

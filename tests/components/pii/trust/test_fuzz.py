@@ -31,9 +31,6 @@ from tests.components.pii.trust.disguises import DISGUISES
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 fuzz = settings(
     max_examples=EXAMPLES or 300,
-    derandomize=not EXAMPLES,
-    database=None,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 
