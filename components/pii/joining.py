@@ -10,8 +10,8 @@ from components.pii.findings import Finding
 
 _PLACES = ("ADDRESS", "LOCATION")
 _BETWEEN_NAMES = regex.compile(r"[ \t\u00a0]{1,2}")
-# "y", "e" and "a" are words.
-_INITIAL = regex.compile(r" {1,2}(?:\p{Lu}\.?|[b-df-hj-np-tv-xz]\.?) {1,2}")
+# "y", "e" and "a" are words, and "v." is one party against another.
+_INITIAL = regex.compile(r" {1,2}(?:\p{Lu}\.?|[b-df-hj-np-tw-xz]) {1,2}")
 _BEFORE_SURNAME = regex.compile(r"(?:\A|[\n\t:|>\"'(;]\s?|\b(?i:dear)\s)\Z")
 _AFTER_GIVEN = regex.compile(r"(?!\s?,|\s(?:and|or|und|et|y|e|&)\b)")
 _WITHIN_ADDRESS = regex.compile(r"\s{0,2}(?:[,/\u2013-]\s{0,2})?")

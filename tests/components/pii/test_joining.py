@@ -47,6 +47,8 @@ def _labelled(*parts: str) -> tuple[str, list[Finding]]:
         (("PERSON=Ana", " M. ", "PERSON=Ruiz"), "<PERSON>"),
         (("PERSON=ana", " m ", "PERSON=ruiz"), "<PERSON>"),
         (("PERSON=Ana", " y ", "PERSON=Ben"), "<PERSON> y <PERSON>"),
+        (("PERSON=Ruiz", " v. ", "PERSON=Cole"), "<PERSON> v. <PERSON>"),
+        (("PERSON=ruiz", " v ", "PERSON=cole"), "<PERSON> v <PERSON>"),
         (("PERSON=Ana", " MM ", "PERSON=Ben"), "<PERSON> MM <PERSON>"),
         (("ADDRESS=8 Elm St", "\n ", "PERSON=Lyon", "\n\n ", "LOCATION=France 69001", "."), "<ADDRESS>."),
         (("ADDRESS=8 Elm St", ", ", "PERSON=Lyon", ", ", "ADDRESS=IL 60601", "."), "<ADDRESS>."),
