@@ -10,12 +10,14 @@ from components.pii.findings import Finding
 
 _PLACES = ("ADDRESS", "LOCATION")
 _BETWEEN_NAMES = regex.compile(r"[ \t\u00a0]{1,2}")
-# "y", "e" and "a" are words, and "v." is one party against another.
-_INITIAL = regex.compile(r" {1,2}(?:\p{Lu}\.?|[b-df-hj-np-tw-xz]) {1,2}")
+# No letter that is a word in some language ("Y", "E") or stands between two parties ("V", "X").
+_INITIAL = regex.compile(r" {1,2}(?:[B-DF-HJ-NP-TWZ]\.?|[AEIOUYVX]\.) {1,2}")
 _BEFORE_SURNAME = regex.compile(r"(?:\A|[\n\t:|>\"'(;]\s?|\b(?i:dear)\s)\Z")
 _AFTER_GIVEN = regex.compile(r"(?!\s?,|\s(?:and|or|und|et|y|e|&)\b)")
 _WITHIN_ADDRESS = regex.compile(r"\s{0,2}(?:[,/\u2013-]\s{0,2})?")
 _AROUND_TOWN = regex.compile(r"\s{0,2},?\s{1,4}")
+_ONE_WORD = regex.compile(r"[\p{L}\p{M}'\u2019-]+")
+_DIGIT = regex.compile(r"\d")
 _UNIT = regex.compile(r"(?i:(?<!\w)(?:apt|apartment|suite|ste|unit|flat|room|floor))\Z")
 _UNIT_NUMBER = regex.compile(r"\.?[ \t]{0,2}#?[0-9]{1,5}\p{L}?(?!\w)")
 _LONGEST_UNIT = 10
@@ -29,8 +31,9 @@ def joined(text: str, merged: Sequence[Finding]) -> list[Finding]:
 
     So are names of a person with only a space or an initial between them, "Ruiz, Ana" where a line, a label
     or "Dear" begins with it, and the parts of an address (a street, its town, its postcode) with only a
-    comma, a space or a line's end between them. A name between the parts of an address is its town
-    unless the row itself says who it is, and the number behind its last word "Apt" or "Suite" belongs to it.
+    comma, a space or a line's end between them. One name between a street and a place with a postcode is
+    the town, unless the row itself says who it is, and the number behind an address's last word "Apt" or
+    "Suite" belongs to it.
     """
     whole: list[Finding] = []
     for finding in _with_towns(text, list(_with_units(text, merged))):
@@ -67,6 +70,8 @@ def _is_town(text: str, before: Finding, name: Finding, after: Finding) -> bool:
         (before.entity_type, name.entity_type) == ("ADDRESS", "PERSON")
         and name.score < mentions.SCORE
         and after.entity_type in _PLACES
+        and _ONE_WORD.fullmatch(text, name.start, name.end) is not None
+        and _DIGIT.search(text, after.start, after.end) is not None
         and _AROUND_TOWN.fullmatch(text[before.end : name.start]) is not None
         and _AROUND_TOWN.fullmatch(text[name.end : after.start]) is not None
     )

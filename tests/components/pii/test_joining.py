@@ -45,13 +45,21 @@ def _labelled(*parts: str) -> tuple[str, list[Finding]]:
         (("I told ", "PERSON=Ben", ", ", "PERSON=Ana", " left"), "I told <PERSON>, <PERSON> left"),
         (("PERSON=Ana", " M ", "PERSON=Ruiz"), "<PERSON>"),
         (("PERSON=Ana", " M. ", "PERSON=Ruiz"), "<PERSON>"),
-        (("PERSON=ana", " m ", "PERSON=ruiz"), "<PERSON>"),
+        (("PERSON=ana", " m ", "PERSON=ruiz"), "<PERSON> m <PERSON>"),
         (("PERSON=Ana", " y ", "PERSON=Ben"), "<PERSON> y <PERSON>"),
         (("PERSON=Ruiz", " v. ", "PERSON=Cole"), "<PERSON> v. <PERSON>"),
         (("PERSON=ruiz", " v ", "PERSON=cole"), "<PERSON> v <PERSON>"),
+        (("PERSON=Ana", " E. ", "PERSON=Ruiz"), "<PERSON>"),
+        (("PERSON=ANA", " M ", "PERSON=RUIZ"), "<PERSON>"),
+        (("PERSON=ANA", " Y ", "PERSON=BEN"), "<PERSON> Y <PERSON>"),
         (("PERSON=Ana", " MM ", "PERSON=Ben"), "<PERSON> MM <PERSON>"),
         (("ADDRESS=8 Elm St", "\n ", "PERSON=Lyon", "\n\n ", "LOCATION=France 69001", "."), "<ADDRESS>."),
         (("ADDRESS=8 Elm St", ", ", "PERSON=Lyon", ", ", "ADDRESS=IL 60601", "."), "<ADDRESS>."),
+        (("ADDRESS=8 Elm St", ", ", "PERSON=Ana", ", ", "LOCATION=Lyon"), "<ADDRESS>, <PERSON>, <LOCATION>"),
+        (
+            ("ADDRESS=8 Elm St", ", ", "PERSON=Ana Ruiz", ", ", "LOCATION=69001 Lyon"),
+            "<ADDRESS>, <PERSON>, <LOCATION>",
+        ),
         (("ADDRESS=8 Elm St", "\n", "PERSON=Ana", "\n", "PERSON=Ben"), "<ADDRESS>\n<PERSON>\n<PERSON>"),
         (
             ("ADDRESS=8 Elm St", ". ", "PERSON=Ana", ", ", "LOCATION=Lyon"),
@@ -91,7 +99,7 @@ def test_no_covered_character_is_lost() -> None:
 
 
 def test_a_name_that_the_row_knows_is_no_town() -> None:
-    text, findings = _labelled("ADDRESS=8 Elm St", "\n", "PERSON=Lyon", "\n", "LOCATION=France")
+    text, findings = _labelled("ADDRESS=8 Elm St", "\n", "PERSON=Lyon", "\n", "LOCATION=69001 France")
     findings[1] = findings[1]._replace(score=mentions.SCORE)
     assert replace_spans(text, joined(text, findings)) == "<ADDRESS>\n<PERSON>\n<LOCATION>"
 
