@@ -14,7 +14,7 @@ from components.pii.findings import Finding
 SCORE = 1.0
 MIN_LETTERS = 3
 _PHONE_DIGITS = 7
-_MAX_WORDS = 8
+_MAX_WORDS = 40
 _MAX_CHARACTERS = 256
 _FEW_WORDS = 20
 _MAX_GAP = 3
@@ -59,7 +59,7 @@ def find_mentions(text: str, value: str, entity_type: str) -> list[Finding]:
     """Every place where the text repeats the value, whatever its case.
 
     Of a person's name, each part of it that is three letters or longer counts too, where it is written as
-    a name (capitalised); where it has more than eight words, each word of it. A phone number is recognised
+    a name (capitalised); where it has more than forty words, each word of it. A phone number is recognised
     by its digits, however they are grouped.
     """
     if entity_type == "PHONE_NUMBER":
@@ -166,4 +166,4 @@ def _digit_runs(text: str, value: str) -> Iterator[tuple[int, int]]:
         run = places[at : at + len(wanted)]
         if all(after - before <= _MAX_GAP + 1 for before, after in pairwise(run)):
             yield run[0], run[-1] + 1
-        at = digits.find(wanted, at + 1)
+        at = digits.find(wanted, at + (1 if len(wanted) <= _MAX_CHARACTERS else len(wanted)))

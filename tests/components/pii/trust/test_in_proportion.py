@@ -91,13 +91,23 @@ def _long_name(length: int) -> tuple[str, ...]:
     return " ".join(names), json.dumps(names[::2])
 
 
+def _one_digit(length: int) -> tuple[str, ...]:
+    return "1" * (length // 2), "1" * length
+
+
 def _one_letter(length: int) -> tuple[str, ...]:
     return "a" * (length // 2), "a" * length
 
 
 @pytest.mark.parametrize(
     ("policy", "cells"),
-    [(JSON, _strings), (JSON, _keys), (WHO, _long_name), (WHO, _one_letter)],
+    [
+        (JSON, _strings),
+        (JSON, _keys),
+        (WHO, _long_name),
+        (WHO, _one_letter),
+        (WHO.replace("PERSON", "PHONE_NUMBER"), _one_digit),
+    ],
 )
 def test_time_for_a_long_document_and_a_long_name(
     policy: str, cells: Callable[[int], tuple[str, ...]]
