@@ -99,6 +99,10 @@ def _one_letter(length: int) -> tuple[str, ...]:
     return "a" * (length // 2), "a" * length
 
 
+def _one_word(length: int) -> tuple[str, ...]:
+    return ("@ " + "x" * length,)
+
+
 @pytest.mark.parametrize(
     ("policy", "cells"),
     [
@@ -106,6 +110,7 @@ def _one_letter(length: int) -> tuple[str, ...]:
         (JSON, _keys),
         (WHO, _long_name),
         (WHO, _one_letter),
+        (DETECT, _one_word),
         (WHO.replace("PERSON", "PHONE_NUMBER"), _one_digit),
     ],
 )
